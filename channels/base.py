@@ -1,0 +1,189 @@
+"""The contract that every channel keeps: what goes in, what comes out, what comes home."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+
+class ChannelName(StrEnum):
+    """The channels by which a message can reach somebody."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    TELEGRAM = "telegram"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message: either a link or an opaque tap of at most 64 bytes (Telegram's callback_data)."""
+
+    label: str
+    url: str = ""
+    tap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with an email."""
+
+    filename: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one address, rendered and ready to leave.
+
+    `reference` is a short code that stands in the text, by which a provider can be asked whether it already has
+    the message. `callback_url` is where the provider reports; empty where it cannot.
+    """
+
+    delivery: int
+    address: str
+    language: str
+    text: str
+    subject: str = ""
+    html: str = ""
+    buttons: tuple[tuple[Button, ...], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    message_id: str = ""
+    return_path: str = ""
+    unsubscribe_url: str = ""
+    callback_url: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has taken the message and vouches for it from here."""
+
+    provider_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Never here again: this address does not take our messages; try the next channel."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Not now: the same message may be tried again after this long."""
+
+    after: timedelta
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """Handed over, but the answer was lost: it may or may not have arrived."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misconfigured:
+    """Our fault: close the channel and tell a person; it counts as no attempt."""
+
+    reason: str
+
+
+Result = Accepted | Refused | Busy | Unconfirmed | Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one attempt at one message."""
+
+    message: Message
+    result: Result
+
+
+class ReceiptState(StrEnum):
+    """How far a provider says that a message has come."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A provider's later word about a message that it accepted."""
+
+    provider_id: str
+    state: ReceiptState
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What a person sent us: a text, or a tap on a button, with the provider's id of it (unique, for replays)."""
+
+    provider_id: str
+    sender: str
+    text: str = ""
+    tap: str = ""
+    answer_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """An HTTP request by a provider, as it came in; `url` is the public one that we configured, never the Host header."""
+
+    url: str
+    headers: Mapping[str, str]
+    form: Mapping[str, str]
+    body: bytes = b""
+
+
+class Forged(Exception):
+    """This callback does not bear the provider's signature; it is answered 403 and changes nothing."""
+
+
+class Channel(Protocol):
+    """One way to reach people. It sends a window at a time, one attempt each, and never retries."""
+
+    name: ChannelName
+
+    def send(self, messages: Sequence[Message]) -> AsyncIterator[Outcome]: ...
+
+    def receipts(self, callback: Callback) -> list[Receipt]: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """A mail relay. `security` is 'tls', 'starttls' or 'none'; it is never lowered."""
+
+    host: str
+    port: int
+    security: str
+    sender: str
+    username: str = ""
+    password: str = ""
+    ca_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioAccount:
+    """A Twilio account and its REST address (settings move it to a stand-in in tests)."""
+
+    url: str
+    sid: str
+    token: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramBot:
+    """A Telegram bot, its API address, and the secret that Telegram repeats in each webhook call."""
+
+    url: str
+    token: str
+    webhook_secret: str
