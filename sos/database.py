@@ -54,27 +54,27 @@ def _parser(kind: type[T]) -> TypeAdapter[T]:
     return _parsers[kind]
 
 
-async def rows(conn: Connection, kind: type[T], query: LiteralString, **params: object) -> list[T]:
+async def rows(conn: Connection, kind: type[T], query: LiteralString, /, **params: object) -> list[T]:
     """All rows, each parsed into `kind`: text into enums, arrays into tuples."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, params)
         return [_parser(kind).validate_python(row) for row in await cursor.fetchall()]
 
 
-async def row(conn: Connection, kind: type[T], query: LiteralString, **params: object) -> T | None:
+async def row(conn: Connection, kind: type[T], query: LiteralString, /, **params: object) -> T | None:
     """The first row parsed into `kind`, or None."""
     found = await rows(conn, kind, query, **params)
     return found[0] if found else None
 
 
-async def value(conn: Connection, query: LiteralString, **params: object) -> Any:
+async def value(conn: Connection, query: LiteralString, /, **params: object) -> Any:
     """The first column of the first row, or None."""
     cursor = await conn.execute(query, params)
     found = await cursor.fetchone()
     return found[0] if found else None
 
 
-async def run(conn: Connection, query: LiteralString, **params: object) -> int:
+async def run(conn: Connection, query: LiteralString, /, **params: object) -> int:
     """How many rows a statement changed."""
     cursor = await conn.execute(query, params)
     return cursor.rowcount

@@ -1,0 +1,151 @@
+"""Settings, read once from the environment and from secret files; whatever is wrong is named in one line."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from channels.base import ChannelName, SmtpServer, TelegramBot, TwilioAccount
+
+SMTP_SECURITY = {"smtps": "tls", "smtp+starttls": "starttls", "smtp": "none"}
+
+
+class BadSetting(Exception):
+    """A setting is missing or wrong; the message names it and says what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that differs between one installation and another."""
+
+    database_url: str
+    redis_url: str
+    key_file: Path
+    host: str
+    port: int
+    public_url: str
+    smtp: SmtpServer | None
+    twilio: TwilioAccount | None
+    telegram: TelegramBot | None
+
+    @property
+    def providers(self) -> tuple[ChannelName, ...]:
+        """The channels that can really leave this machine."""
+        found = {ChannelName.EMAIL: self.smtp, ChannelName.SMS: self.twilio, ChannelName.TELEGRAM: self.telegram}
+        return tuple(name for name, account in found.items() if account)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people reach us by TLS (always, but on this machine's loopback)."""
+        return self.public_url.startswith("https://")
+
+
+class _Environment:
+    """The environment, and the names that were asked for (a test compares them with docker-compose.yml)."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def text(self, name: str, default: str | None = None) -> str:
+        found = self._values.get(name, "").strip() or default
+        if found is None:
+            raise BadSetting(f"{name} is missing")
+        return found
+
+    def secret(self, name: str) -> str:
+        """The content of the file that `name` points to."""
+        try:
+            found = Path(self.text(name)).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise BadSetting(f"{name} does not point to a file that can be read") from wrong
+        if not found:
+            raise BadSetting(f"{name} points to an empty file")
+        return found
+
+    def number(self, name: str, default: int) -> int:
+        found = self.text(name, str(default))
+        if not found.isdecimal() or not 0 < int(found) < 65536:
+            raise BadSetting(f"{name} should be a port number between 1 and 65535")
+        return int(found)
+
+    def has(self, name: str) -> bool:
+        return bool(self._values.get(name, "").strip())
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Raises BadSetting."""
+    env = _Environment(environment)
+    port = env.number("SOS_PORT", 8080)
+    return Settings(
+        database_url=env.text("SOS_DATABASE_URL"),
+        redis_url=env.text("SOS_REDIS_URL"),
+        key_file=Path(env.text("SOS_KEY_FILE")),
+        host=env.text("SOS_HOST", "127.0.0.1"),
+        port=port,
+        public_url=_public_url(env, port),
+        smtp=_smtp(env) if env.has("SOS_SMTP_URL") else None,
+        twilio=_twilio(env) if env.has("SOS_TWILIO_SID") else None,
+        telegram=_telegram(env) if env.has("SOS_TELEGRAM_TOKEN_FILE") else None,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name can only mean this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _public_url(env: _Environment, port: int) -> str:
+    url = env.text("SOS_PUBLIC_URL", f"http://localhost:{port}").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return url
+    if parts.scheme == "http" and is_loopback(parts.hostname or ""):
+        return url
+    raise BadSetting("SOS_PUBLIC_URL should begin with https:// (http:// only on this machine itself)")
+
+
+def _smtp(env: _Environment) -> SmtpServer:
+    parts = urlsplit(env.text("SOS_SMTP_URL"))
+    security = SMTP_SECURITY.get(parts.scheme)
+    if not security or not parts.hostname:
+        raise BadSetting("SOS_SMTP_URL should look like smtps://user@host:465 or smtp+starttls://user@host:587")
+    if security == "none" and not (is_loopback(parts.hostname) or "." not in parts.hostname):
+        raise BadSetting("SOS_SMTP_URL may be smtp:// only on this machine or inside one container network")
+    return SmtpServer(
+        host=parts.hostname,
+        port=parts.port or {"tls": 465, "starttls": 587, "none": 25}[security],
+        security=security,
+        sender=env.text("SOS_MAIL_FROM"),
+        username=unquote(parts.username or ""),
+        password=env.secret("SOS_SMTP_PASSWORD_FILE") if parts.username else "",
+        ca_file=env.text("SOS_SMTP_CA_FILE", ""),
+    )
+
+
+def _twilio(env: _Environment) -> TwilioAccount:
+    return TwilioAccount(
+        url=_provider_url(env, "SOS_TWILIO_URL", "https://api.twilio.com"),
+        sid=env.text("SOS_TWILIO_SID"),
+        token=env.secret("SOS_TWILIO_TOKEN_FILE"),
+        sender=env.text("SOS_TWILIO_FROM"),
+    )
+
+
+def _telegram(env: _Environment) -> TelegramBot:
+    return TelegramBot(
+        url=_provider_url(env, "SOS_TELEGRAM_URL", "https://api.telegram.org"),
+        token=env.secret("SOS_TELEGRAM_TOKEN_FILE"),
+        webhook_secret=env.secret("SOS_TELEGRAM_SECRET_FILE"),
+    )
+
+
+def _provider_url(env: _Environment, name: str, default: str) -> str:
+    url = env.text(name, default).rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise BadSetting(f"{name} should begin with https://")
+    return url

@@ -1,0 +1,1 @@
+"""The secretariat: its people, their sign-in, their keys, and who holds the key of what."""

@@ -1,0 +1,154 @@
+"""Languages, catalogues, pages and messages: everything that people read is rendered here."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from gettext import c2py
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime, format_timedelta
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+PARTS = ("subject.txt", "email.txt", "sms.txt", "telegram.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language of the network, by its own name."""
+
+    code: str
+    name: str
+    direction: str
+
+
+LANGUAGES: Mapping[str, Language] = {
+    "en": Language("en", "English", "ltr"),
+    "es": Language("es", "Español", "ltr"),
+    "fr": Language("fr", "Français", "ltr"),
+    "ar": Language("ar", "العربية", "rtl"),
+    "pt": Language("pt", "Português", "ltr"),
+}
+
+
+class Catalogue:
+    """The interface's words: a key gives the sentence in one language. A missing key raises KeyError, never English."""
+
+    def __init__(self, directory: Path = TEMPLATES / "locale") -> None:
+        self._forms: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._plural: dict[str, Callable[[int], int]] = {}
+        for code in LANGUAGES:
+            catalog = _read_catalog(directory / f"{code}.po", code)
+            self._forms[code] = dict(_entries(catalog))
+            self._plural[code] = c2py(catalog.plural_expr)
+
+    def say(self, language: str, key: str, **values: object) -> Markup:
+        """The sentence for `key`, its values escaped (or kept, where they are Markup)."""
+        return _fill(self._forms[language][key][0], values)
+
+    def count(self, language: str, key: str, number: int, **values: object) -> Markup:
+        """The form of a sentence that goes with a number, by the language's own plural rules."""
+        form = self._forms[language][key][self._plural[language](number)]
+        return _fill(form, {"number": format_decimal(number, locale=language), **values})
+
+    def forms(self, language: str) -> Mapping[str, tuple[str, ...]]:
+        """Every key with its sentence, or its sentence for each plural."""
+        return self._forms[language]
+
+
+def _read_catalog(path: Path, language: str) -> Catalog:
+    with path.open("rb") as file:
+        return read_po(file, locale=language, abort_invalid=True)
+
+
+def _entries(catalog: Catalog) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for message in catalog:
+        if message.id and message.string:
+            key = message.id if isinstance(message.id, str) else message.id[0]
+            yield key, (message.string,) if isinstance(message.string, str) else tuple(message.string)
+
+
+def _fill(text: str, values: Mapping[str, object]) -> Markup:
+    return escape(text) % values if values else escape(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a page says in one language: sentences, counts, numbers, money and times."""
+
+    catalogue: Catalogue
+    language: Language
+    time_zone: ZoneInfo
+
+    def say(self, key: str, **values: object) -> Markup:
+        return self.catalogue.say(self.language.code, key, **values)
+
+    def count(self, key: str, number: int, **values: object) -> Markup:
+        return self.catalogue.count(self.language.code, key, number, **values)
+
+    def number(self, number: int) -> str:
+        return format_decimal(number, locale=self.language.code)
+
+    def money(self, dollars: float) -> str:
+        return format_currency(dollars, "USD", locale=self.language.code)
+
+    def when(self, at: datetime) -> str:
+        """A moment in the reader's own time zone, with its name."""
+        return format_datetime(at, "d MMM y, HH:mm zzz", tzinfo=self.time_zone, locale=self.language.code)
+
+    def until(self, at: datetime, now: datetime) -> str:
+        """How far away a moment is: "in 3 hours", "2 days ago"."""
+        return format_timedelta(at - now, add_direction=True, threshold=1.2, locale=self.language.code)
+
+
+def bdi(text: str) -> Markup:
+    """A name, isolated, so that its script does not turn the sentence around."""
+    return Markup("<bdi>%s</bdi>") % text
+
+
+def paragraphs(text: str) -> list[str]:
+    """A plain text as its paragraphs (divided by blank lines)."""
+    return [part.strip() for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
+
+
+class Templates:
+    """Pages, and the whole texts of messages, from templates/."""
+
+    def __init__(self, directory: Path = TEMPLATES) -> None:
+        self.catalogue = Catalogue(directory / "locale")
+        self._pages = Environment(
+            loader=FileSystemLoader(directory / "pages"), autoescape=True, undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        self._pages.filters.update(bdi=bdi, paragraphs=paragraphs)
+        self._pages.globals["languages"] = LANGUAGES
+        self._messages = Environment(
+            loader=FileSystemLoader(directory / "messages"), undefined=StrictUndefined,
+            autoescape=select_autoescape(enabled_extensions=("html",)), trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        self._messages.filters["paragraphs"] = paragraphs
+
+    def page(self, name: str, **values: object) -> str:
+        """A page as HTML."""
+        return self._pages.get_template(name).render(values)
+
+    def message(self, what: str, language: str, part: str, **values: object) -> str:
+        """One part (`sms.txt`, `email.txt`, …) of a whole text in one language."""
+        return self._messages.get_template(f"{what}/{language}/{part}").render(values).strip()
+
+    def email_html(self, language: str, text: str, link: str = "", label: str = "") -> str:
+        """The same paragraphs as the plain part, set as HTML, with the link as a button."""
+        values: dict[str, Any] = {"language": LANGUAGES[language], "text": text, "link": link, "label": label}
+        return self._messages.get_template("email.html").render(values)
+
+
+def plain_digits(text: str) -> str:
+    """Digits of every script as 0-9, everything else as it was."""
+    return "".join(str(int(char)) if char.isdecimal() else char for char in text)
