@@ -110,6 +110,11 @@ class ReceiptState(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
 
+    @property
+    def rank(self) -> int:
+        """Receipts repeat and overtake each other: only a higher rank replaces what is known."""
+        return (ReceiptState.SENT, ReceiptState.FAILED, ReceiptState.DELIVERED).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -122,18 +127,22 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What a person sent us: a text, or a tap on a button, with the provider's id of it (unique, for replays)."""
+    """What a person sent us: a text, or a tap on a button, with the provider's id of it (unique, for replays).
+
+    `answer_to` is what a provider wants answered at once; `about` is the provider id of the message that was tapped.
+    """
 
     provider_id: str
     sender: str
     text: str = ""
     tap: str = ""
     answer_to: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """An HTTP request by a provider, as it came in; `url` is the public one that we configured, never the Host header."""
+    """An HTTP request by a provider, as it came in; `url` is the public one of our settings, never the Host header."""
 
     url: str
     headers: Mapping[str, str]
