@@ -39,6 +39,8 @@ CREATE TABLE addresses (
     UNIQUE (owner_id, channel)
 );
 CREATE INDEX addresses_by_value ON addresses (channel, value_index);
+-- An answer from an address must be one person's: nobody shares hers with another contact.
+CREATE UNIQUE INDEX one_contact_per_address ON addresses (channel, value_index) WHERE owner_kind = 'contact';
 
 -- Kept by address, not by contact, so that an import cannot bring back somebody who said stop.
 CREATE TABLE suppressions (
