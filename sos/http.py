@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sos.runtime import Runtime
+from sos.settings import Settings
 from sos.texts import LANGUAGES, Words
 
 RUNTIME = web.AppKey("runtime", Runtime)
@@ -113,6 +114,11 @@ def page(request: web.Request, name: str, *, status: int = 200, **values: object
 def see(path: str) -> web.HTTPSeeOther:
     """Go and look there, after something was done."""
     return web.HTTPSeeOther(path)
+
+
+def cookie_name(settings: Settings) -> str:
+    """`__Host-` binds a cookie to this host and to TLS; on loopback without TLS the prefix would not be kept."""
+    return "__Host-sos" if settings.is_secure else "sos"
 
 
 def choose_words(runtime: Runtime, request: web.Request, code: str | None, time_zone: str = "UTC") -> Words:

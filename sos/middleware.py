@@ -7,8 +7,8 @@ from aiohttp import web
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
-from sos.http import choose_words, page, runtime_of
-from sos.settings import Settings, is_loopback
+from sos.http import choose_words, cookie_name, page, runtime_of
+from sos.settings import is_loopback
 from sos.staff.staff import Permission, Person
 from sos.staff.steps import find_person
 from sos.texts import LANGUAGES
@@ -28,11 +28,6 @@ OUTSIDE = frozenset({Permission.ANYONE, Permission.LINK, Permission.PROVIDER, Pe
 CSRF = "csrf"
 
 log = structlog.get_logger()
-
-
-def cookie_name(settings: Settings) -> str:
-    """`__Host-` binds a cookie to this host and to TLS; on loopback without TLS the prefix would not be kept."""
-    return "__Host-sos" if settings.is_secure else "sos"
 
 
 @web.middleware

@@ -41,10 +41,15 @@ async def recover_key(conn: Connection, recovery: PrivateKey, key_id: UUID) -> b
     return recovery.open_key(grant.sealed, key_id)
 
 
+async def missing_keys(conn: Connection, giver: Person, taker: store.StaffRow) -> list[store.KeyRow]:
+    """Keys that the taker's role needs, the giver holds, and the taker does not."""
+    kinds = [kind for kind in KEY_READERS if reads(taker.roles, kind) and reads(giver.roles, kind)]
+    return await store.missing_grants(conn, giver.id, taker.id, kinds)
+
+
 async def pass_on_keys(conn: Connection, giver: Person, taker: store.StaffRow, now: datetime) -> int:
     """Re-seal to a colleague every key that her role needs and the giver holds; answer how many."""
-    kinds = [kind for kind in KEY_READERS if reads(taker.roles, kind) and reads(giver.roles, kind)]
-    missing = await store.missing_grants(conn, giver.id, taker.id, kinds)
+    missing = await missing_keys(conn, giver, taker)
     for held in missing:
         key = giver.key.open_key(held.sealed, held.key_id)
         grant = store.KeyRow(held.key_id, held.key_kind, seal_key(key, taker.public_key, held.key_id))

@@ -15,7 +15,7 @@ from sos.database import Connection
 from sos.jobs import Record
 from sos.journal import SYSTEM, Actor
 from sos.staff import store
-from sos.staff.custody import pass_on_keys
+from sos.staff.custody import missing_keys, pass_on_keys
 from sos.staff.staff import (
     SESSION_LENGTH,
     SHORTEST_PASSPHRASE,
@@ -195,3 +195,13 @@ async def grant_keys(record: Record, giver: Person, taker_id: UUID, now: datetim
         passed = await pass_on_keys(step.conn, giver, taker, now)
         await journal.note(step.conn, "keys.granted", giver.actor, taker_id, now, keys=passed)
     return passed
+
+
+async def keys_to_give(conn: Connection, giver: Person) -> dict[UUID, int]:
+    """Colleagues who wait for keys that this person holds, and how many."""
+    waiting: dict[UUID, int] = {}
+    for taker in await store.list_staff(conn):
+        missing = await missing_keys(conn, giver, taker)
+        if missing:
+            waiting[taker.id] = len(missing)
+    return waiting

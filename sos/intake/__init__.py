@@ -1,0 +1,1 @@
+"""A report of danger: five fields, sealed before its receipt is shown."""

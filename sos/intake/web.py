@@ -1,0 +1,112 @@
+"""The reporter's pages: the five fields, the receipt, and coming back with it."""
+
+from typing import Annotated
+
+import structlog
+from aiohttp import web
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+from pydantic import BaseModel, StringConstraints
+
+from sos.http import NOTHING_TYPED, BadForm, Problem, page, read_form, runtime_of, words_of
+from sos.intake.report import AlreadyFiled, Receipt, ReceiptLocked, Told, Urgency, WrongReceipt, new_form_secret
+from sos.intake.steps import come_back, file_report
+from sos.texts import plain_digits
+
+log = structlog.get_logger()
+
+Long = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+
+
+class ReportForm(BaseModel):
+    """The five fields, and the secret that makes this form one report."""
+
+    what: Long
+    whom: Short
+    where: Short
+    urgency: Urgency
+    reach: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    form: Annotated[str, StringConstraints(min_length=32, max_length=64)]
+
+
+class ReceiptForm(BaseModel):
+    """What she kept."""
+
+    number: Short
+    code: Short
+
+
+async def choose_language(request: web.Request) -> web.Response:
+    """The languages, each by its own name."""
+    return page(request, "intake/languages.html")
+
+
+async def show_start(request: web.Request) -> web.Response:
+    """What can be done here, in her language."""
+    return page(request, "intake/start.html")
+
+
+async def show_form(request: web.Request) -> web.Response:
+    """An empty form with a secret of its own."""
+    return page(request, "intake/report.html", form=NOTHING_TYPED, form_secret=new_form_secret(), lost=False)
+
+
+async def file(request: web.Request) -> web.Response:
+    """Store the report, then show its receipt; or say plainly that it was not stored, with everything kept."""
+    try:
+        form = await read_form(request, ReportForm)
+    except BadForm as bad:
+        return _form_again(request, bad, status=422, lost=False)
+    runtime = runtime_of(request)
+    try:
+        receipt = await file_report(
+            runtime.record,
+            Told(form.what, form.whom, form.where, form.reach),
+            form_secret=form.form,
+            language=words_of(request).language.code,
+            urgency=form.urgency,
+            now=runtime.clock(),
+        )
+    except AlreadyFiled as already:
+        return page(request, "intake/already.html", number=already.number)
+    except (OperationalError, PoolTimeout):
+        log.exception("report.lost")
+        return _form_again(request, BadForm(form.model_dump(mode="json"), {}), status=503, lost=True)
+    return page(request, "intake/receipt_made.html", receipt=receipt)
+
+
+def _form_again(request: web.Request, form: BadForm, *, status: int, lost: bool) -> web.Response:
+    secret = new_form_secret() if "form" in form.problems else form.typed["form"]
+    return page(request, "intake/report.html", status=status, form=form, form_secret=secret, lost=lost)
+
+
+async def ask_receipt(request: web.Request) -> web.Response:
+    """Two fields: the number and the code."""
+    return page(request, "intake/receipt.html", form=NOTHING_TYPED)
+
+
+async def show_receipt(request: web.Request) -> web.Response:
+    """Her own words and how far they have come."""
+    try:
+        form = await read_form(request, ReceiptForm)
+    except BadForm as bad:
+        return page(request, "intake/receipt.html", status=422, form=bad)
+    runtime, typed = runtime_of(request), {"number": form.number}
+    try:
+        returned = await come_back(runtime.record, _receipt(form), runtime.clock())
+    except WrongReceipt:
+        return _refuse(request, typed, Problem("receipt.wrong"))
+    except ReceiptLocked as locked:
+        return _refuse(request, typed, Problem("receipt.locked", {"when": words_of(request).when(locked.until)}))
+    return page(request, "intake/returned.html", returned=returned)
+
+
+def _receipt(form: ReceiptForm) -> Receipt:
+    """What people copy has spaces, dashes and digits of their own script."""
+    number, code = ("".join(c for c in plain_digits(text) if c.isdigit()) for text in (form.number, form.code))
+    return Receipt(int(number[:9] or 0), code)
+
+
+def _refuse(request: web.Request, typed: dict[str, str], problem: Problem) -> web.Response:
+    return page(request, "intake/receipt.html", status=422, form=BadForm(typed, {"code": problem}))
