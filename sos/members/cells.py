@@ -103,7 +103,7 @@ def parse_email(text: str) -> str:
 
 
 def parse_phone(text: str, country: str | None) -> str:
-    """A number in E.164, from what people write in this country or with a country code. Raises Unacceptable."""
+    """A mobile number in E.164, from what people write in this country or with a country code. Raises Unacceptable."""
     digits = _whole_number(text)
     if any(char.isalpha() for char in digits):  # phonenumbers would read letters as a keypad does
         raise Unacceptable("import.phone.not_a_number")
@@ -111,7 +111,7 @@ def parse_phone(text: str, country: str | None) -> str:
         number = phonenumbers.parse(re.sub(r"^\s*00", "+", digits), country)
     except phonenumbers.NumberParseException as wrong:
         raise Unacceptable("import.phone.not_a_number") from wrong
-    if not phonenumbers.is_possible_number(number):
+    if not phonenumbers.is_possible_number_for_type(number, phonenumbers.PhoneNumberType.MOBILE):
         raise Unacceptable("import.phone.not_a_number")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

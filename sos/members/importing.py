@@ -1,7 +1,7 @@
 """A list of members as a file: every row that can be taken, and for every other one the cell and the reason."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -170,13 +170,19 @@ def _without_doubles(rows: list[Row]) -> tuple[list[Row], list[Problem]]:
         first = members.setdefault(row.member.reference, row)
         keys = list(_identities(row))
         found = [_repeats(row, key[0], lines[key]) for key in keys if key in lines]
-        if first.member != row.member:
+        if not _agrees(row.member, first.member):
             found.append(Problem(row.line, "reference", "import.member.differs", {"other": str(first.line)}))
         if not found:
             kept.append(row)
             lines |= dict.fromkeys(keys, row.line)
         problems += found
     return kept, problems
+
+
+def _agrees(member: MemberRow, first: MemberRow) -> bool:
+    """Whether a later row of a member says nothing that its first row does not."""
+    filled = replace(member, groups=member.groups or first.groups, names={**first.names, **member.names})
+    return filled == first
 
 
 def _repeats(row: Row, column: str, line: int) -> Problem:
