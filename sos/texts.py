@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from gettext import c2py
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, format_timedelta
@@ -17,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
-PARTS = ("subject.txt", "email.txt", "sms.txt", "telegram.html")
+LINK = re.compile(r"(\ue000link\ue001|https?://[^\s<]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ class Templates:
             loader=FileSystemLoader(directory / "messages"), undefined=StrictUndefined,
             autoescape=select_autoescape(enabled_extensions=("html",)), trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        self._messages.filters["paragraphs"] = paragraphs
+        self._messages.filters.update(paragraphs=paragraphs, links=show_links)
 
     def page(self, name: str, **values: object) -> str:
         """A page as HTML."""
@@ -143,10 +142,14 @@ class Templates:
         """One part (`sms.txt`, `email.txt`, …) of a whole text in one language."""
         return self._messages.get_template(f"{what}/{language}/{part}").render(values).strip()
 
-    def email_html(self, language: str, text: str, link: str = "", label: str = "") -> str:
-        """The same paragraphs as the plain part, set as HTML, with the link as a button."""
-        values: dict[str, Any] = {"language": LANGUAGES[language], "text": text, "link": link, "label": label}
-        return self._messages.get_template("email.html").render(values)
+    def email_html(self, language: str, text: str) -> str:
+        """The same paragraphs as the plain part, set as HTML."""
+        return self._messages.get_template("email.html").render(language=LANGUAGES[language], text=text)
+
+
+def show_links(text: str) -> Markup:
+    """A text with its links (and marks that will become links) as links."""
+    return Markup(LINK.sub(r'<a href="\1" style="color:#14505c">\1</a>', str(escape(text))))  # noqa: S704 - escaped above
 
 
 def plain_digits(text: str) -> str:

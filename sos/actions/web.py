@@ -1,0 +1,301 @@
+"""The editor's, translator's and approver's forms."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from pydantic import BaseModel, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
+
+from sos.actions import steps, store
+from sos.actions.action import (
+    SUMMARY_WORDS,
+    Kind,
+    MayNotApprove,
+    NamesShown,
+    NotOpenForChanges,
+    NotReady,
+    OwnText,
+    Target,
+    Text,
+)
+from sos.http import NOTHING_TYPED, BadForm, id_in, page, read_form, runtime_of, see
+from sos.members.cells import parse_email
+from sos.members.member import Unacceptable
+from sos.staff.staff import NotGranted
+from sos.staff.web import person_of
+from sos.texts import LANGUAGES
+from sos.triage import steps as triage
+from sos.triage import store as triage_store
+
+Title = Annotated[str, StringConstraints(min_length=1, max_length=140)]
+Body = Annotated[str, StringConstraints(min_length=1, max_length=12_000)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class TextForm(BaseModel):
+    """A text in one language."""
+
+    title: Title
+    summary: Annotated[str, StringConstraints(min_length=1, max_length=600)]
+    body: Body
+
+    @field_validator("summary")
+    @classmethod
+    def is_short(cls, summary: str) -> str:
+        if len(summary.split()) > SUMMARY_WORDS:
+            raise PydanticCustomError("problem.too_many_words", "too many words", {"most": SUMMARY_WORDS})
+        return summary
+
+    @property
+    def text(self) -> Text:
+        return Text(self.title, self.summary, self.body.replace("\r\n", "\n"))
+
+
+class AudienceForm(BaseModel):
+    """Who is asked, until when, and who sees the names."""
+
+    names_shown: NamesShown
+    regions: list[str] = []
+    groups: list[str] = []
+    deadline: datetime
+
+
+class ActionForm(TextForm, AudienceForm):
+    """The first text of an action, and its audience."""
+
+    kind: Kind
+    language: Annotated[str, StringConstraints(pattern="^(en|es|fr|ar|pt)$")]
+
+
+class TargetForm(BaseModel):
+    """Whom a letter is addressed to."""
+
+    name: Line
+    title: Line
+    language: Annotated[str, StringConstraints(pattern="^(en|es|fr|ar|pt)$")]
+    email: Line
+
+    @field_validator("email")
+    @classmethod
+    def is_an_address(cls, email: str) -> str:
+        try:
+            return parse_email(email)
+        except Unacceptable as wrong:
+            raise PydanticCustomError("problem.email", "not an email address") from wrong
+
+
+async def _withheld(request: web.Request, case_id: UUID) -> list[str] | None:
+    """The names that may not stand in a text, or None where this person may not read them."""
+    runtime = runtime_of(request)
+    try:
+        async with runtime.record.reading() as conn:
+            return await triage.withheld_names(conn, person_of(request), case_id, runtime.config)
+    except NotGranted:
+        return None
+
+
+def _moment(request: web.Request, local: datetime) -> datetime:
+    """What somebody typed into a date field is in her own time zone."""
+    return local if local.tzinfo else local.replace(tzinfo=ZoneInfo(person_of(request).time_zone))
+
+
+async def ask_action(request: web.Request) -> web.Response:
+    """An empty action of a case, its deadline as the urgency proposes."""
+    return await _ask_action(request, NOTHING_TYPED)
+
+
+async def _ask_action(request: web.Request, form: BadForm, status: int = 200) -> web.Response:
+    runtime, person = runtime_of(request), person_of(request)
+    async with runtime.record.reading() as conn:
+        case = await triage_store.find_case(conn, id_in(request))
+    if case is None:
+        raise web.HTTPNotFound
+    deadline = runtime.clock() + runtime.config.urgencies[case.urgency].deadline
+    return page(
+        request, "actions/new.html", status=status, form=form, case=case, config=runtime.config,
+        deadline=f"{deadline.astimezone(ZoneInfo(person.time_zone)):%Y-%m-%dT%H:%M}",
+    )  # fmt: skip
+
+
+async def draft_action(request: web.Request) -> web.Response:
+    """Begin an action."""
+    case_id = id_in(request)
+    try:
+        form = await read_form(request, ActionForm, many=("regions", "groups"))
+    except BadForm as bad:
+        return await _ask_action(request, bad, status=422)
+    runtime = runtime_of(request)
+    new = steps.NewAction(
+        form.kind, form.names_shown, tuple(form.regions), tuple(form.groups), _moment(request, form.deadline),
+        form.language, form.text,
+    )  # fmt: skip
+    action_id = await steps.draft_action(
+        runtime.record, runtime.keys, person_of(request), case_id, new, runtime.clock(),
+        names=await _withheld(request, case_id),
+    )  # fmt: skip
+    raise see(f"/desk/action/{action_id}")
+
+
+async def ask_text(request: web.Request) -> web.Response:
+    """The text of one language as it stands, beside the original."""
+    return await _ask_text(request, NOTHING_TYPED)
+
+
+async def _ask_text(request: web.Request, form: BadForm, status: int = 200) -> web.Response:
+    runtime, language = runtime_of(request), _language(request)
+    async with runtime.record.reading() as conn:
+        action = await store.find_action(conn, id_in(request))
+        drafts = await steps.open_drafts(conn, runtime.keys, id_in(request))
+    if action is None or not action.is_open_for_changes:
+        raise web.HTTPNotFound
+    return page(
+        request, "actions/text.html", status=status, form=form, action=action, language=LANGUAGES[language],
+        original=next(draft for draft in drafts if draft.is_original),
+        draft=next((draft for draft in drafts if draft.language == language), None),
+    )  # fmt: skip
+
+
+def _language(request: web.Request) -> str:
+    language = request.match_info["language"]
+    if language not in LANGUAGES:
+        raise web.HTTPNotFound
+    return language
+
+
+async def write_text(request: web.Request) -> web.Response:
+    """Keep a text; whatever was approved before is void."""
+    try:
+        form = await read_form(request, TextForm)
+    except BadForm as bad:
+        return await _ask_text(request, bad, status=422)
+    runtime, action_id = runtime_of(request), id_in(request)
+    async with runtime.record.reading() as conn:
+        action = await store.find_action(conn, action_id)
+    if action is None:
+        raise web.HTTPNotFound
+    names = await _withheld(request, action.case_id)
+    try:
+        await steps.write_text(
+            runtime.record, runtime.keys, person_of(request), action_id, _language(request), form.text,
+            runtime.clock(), names=names,
+        )  # fmt: skip
+    except NotOpenForChanges:
+        return page(request, "actions/closed.html", status=409, action_id=action_id)
+    raise see(f"/desk/action/{action_id}")
+
+
+class ReviewForm(BaseModel):
+    """Which exact text the reviewer read."""
+
+    hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
+async def review_text(request: web.Request) -> web.Response:
+    """Say that a text is right, if it is somebody else's and has not changed meanwhile."""
+    runtime, action_id = runtime_of(request), id_in(request)
+    form = await read_form(request, ReviewForm)
+    try:
+        await steps.review_text(
+            runtime.record, person_of(request), action_id, _language(request), bytes.fromhex(form.hash), runtime.clock()
+        )
+    except OwnText:
+        return page(request, "actions/own_text.html", status=409, action_id=action_id)
+    except NotOpenForChanges:
+        return page(request, "actions/closed.html", status=409, action_id=action_id)
+    raise see(f"/desk/action/{action_id}")
+
+
+async def check_names(request: web.Request) -> web.Response:
+    """Look for withheld names, in the session of somebody who may read them."""
+    runtime, action_id = runtime_of(request), id_in(request)
+    async with runtime.record.reading() as conn:
+        action = await store.find_action(conn, action_id)
+    if action is None:
+        raise web.HTTPNotFound
+    names = await _withheld(request, action.case_id)
+    if names is not None:
+        await steps.check_names(runtime.record, runtime.keys, person_of(request), action_id, names, runtime.clock())
+    raise see(f"/desk/action/{action_id}")
+
+
+async def ask_audience(request: web.Request) -> web.Response:
+    """Who is asked, as it stands."""
+    return await _ask_audience(request, NOTHING_TYPED)
+
+
+async def _ask_audience(request: web.Request, form: BadForm, status: int = 200) -> web.Response:
+    runtime = runtime_of(request)
+    async with runtime.record.reading() as conn:
+        action = await store.find_action(conn, id_in(request))
+    if action is None or not action.is_open_for_changes:
+        raise web.HTTPNotFound
+    local = action.deadline_at.astimezone(ZoneInfo(person_of(request).time_zone))
+    return page(
+        request, "actions/audience.html", status=status, form=form, action=action, config=runtime.config,
+        deadline=f"{local:%Y-%m-%dT%H:%M}",
+    )  # fmt: skip
+
+
+async def change_audience(request: web.Request) -> web.Response:
+    """Keep a new audience; whatever was approved before is void."""
+    try:
+        form = await read_form(request, AudienceForm, many=("regions", "groups"))
+    except BadForm as bad:
+        return await _ask_audience(request, bad, status=422)
+    runtime, action_id = runtime_of(request), id_in(request)
+    try:
+        await steps.change_audience(
+            runtime.record, person_of(request), action_id, regions=form.regions, groups=form.groups,
+            names_shown=form.names_shown, deadline_at=_moment(request, form.deadline), now=runtime.clock(),
+        )  # fmt: skip
+    except NotOpenForChanges:
+        return page(request, "actions/closed.html", status=409, action_id=action_id)
+    raise see(f"/desk/action/{action_id}")
+
+
+async def ask_target(request: web.Request) -> web.Response:
+    """Four fields."""
+    return page(request, "actions/target.html", form=NOTHING_TYPED, action_id=id_in(request))
+
+
+async def add_target(request: web.Request) -> web.Response:
+    """Address the letter to one more."""
+    action_id = id_in(request)
+    try:
+        form = await read_form(request, TargetForm)
+    except BadForm as bad:
+        return page(request, "actions/target.html", status=422, form=bad, action_id=action_id)
+    runtime = runtime_of(request)
+    target = Target(uuid4(), form.name, form.title, form.language, form.email)
+    try:
+        await steps.add_target(runtime.record, runtime.keys, person_of(request), action_id, target, runtime.clock())
+    except NotOpenForChanges:
+        return page(request, "actions/closed.html", status=409, action_id=action_id)
+    raise see(f"/desk/action/{action_id}")
+
+
+class SeenForm(BaseModel):
+    """What exactly the approver saw."""
+
+    fingerprint: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
+async def approve(request: web.Request) -> web.Response:
+    """Approve exactly what was seen; everything that is missing is said at once."""
+    runtime, action_id = runtime_of(request), id_in(request)
+    form = await read_form(request, SeenForm)
+    try:
+        await steps.approve(
+            runtime.record, runtime.keys, runtime.config, person_of(request), action_id,
+            bytes.fromhex(form.fingerprint), runtime.clock(),
+        )  # fmt: skip
+    except MayNotApprove:
+        return page(request, "actions/not_approved.html", status=403, action_id=action_id, missing=("approve.own",))
+    except NotReady as not_ready:
+        return page(request, "actions/not_approved.html", status=409, action_id=action_id, missing=not_ready.missing)
+    except NotOpenForChanges:
+        return page(request, "actions/closed.html", status=409, action_id=action_id)
+    raise see(f"/desk/action/{action_id}")

@@ -1,0 +1,110 @@
+"""Messages: a whole text rendered once for a language and channel, then filled for each recipient."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import urlsplit
+
+from channels.base import Attachment, Button, ChannelName, Message
+from sos.settings import Settings
+from sos.texts import Templates
+from sos.vault import KeyFile
+
+# What differs from one recipient to the next; it stands as a mark in the rendered text until it is filled in.
+SLOTS = ("name", "organisation", "link", "code", "deadline")
+MARKS = {slot: f"\ue000{slot}\ue001" for slot in SLOTS}
+# What each purpose of a signed link may be used for.
+SIGN, TAP, UNSUBSCRIBE, RECEIPT = "sign", "tap", "unsubscribe", "receipt"
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """One delivery's number and where it goes."""
+
+    delivery: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mold:
+    """One text in one language for one channel, with marks where a recipient's own words go."""
+
+    channel: ChannelName
+    language: str
+    subject: str
+    text: str
+    html: str
+
+    def fill(
+        self, box: Letterbox, own: Mapping[str, str], *, links: "Links", buttons: tuple[tuple[Button, ...], ...] = (),
+        attachments: tuple[Attachment, ...] = (), may_unsubscribe: bool = True,
+    ) -> Message:  # fmt: skip
+        """The message to one recipient."""
+        by_email = self.channel is ChannelName.EMAIL
+        return Message(
+            delivery=box.delivery,
+            address=box.address,
+            language=self.language,
+            subject=_fill(self.subject, own),
+            text=_fill(self.text, own, is_html=self.channel is ChannelName.TELEGRAM),
+            html=_fill(self.html, own, is_html=True),
+            buttons=buttons,
+            attachments=attachments,
+            message_id=links.message_id(box.delivery) if by_email else "",
+            unsubscribe_url=links.unsubscribe(box.delivery) if by_email and may_unsubscribe else "",
+            callback_url=links.callback(box.delivery) if self.channel is ChannelName.SMS else "",
+            reference=own.get("reference", ""),
+        )
+
+
+def _fill(text: str, own: Mapping[str, str], *, is_html: bool = False) -> str:
+    for slot, mark in MARKS.items():
+        if mark in text:
+            text = text.replace(mark, escape(own[slot]) if is_html else own[slot])
+    return text
+
+
+def make_mold(templates: Templates, what: str, language: str, channel: ChannelName, **values: object) -> Mold:
+    """Render `templates/messages/<what>/<language>/` for one channel."""
+    values = {**MARKS, **values}
+
+    def part(name: str) -> str:
+        return templates.message(what, language, name, **values)
+
+    if channel is ChannelName.SMS:
+        return Mold(channel, language, "", " ".join(part("sms.txt").split()), "")
+    if channel is ChannelName.TELEGRAM:
+        return Mold(channel, language, "", part("telegram.html"), "")
+    text = part("email.txt")
+    html = templates.email_html(language, text)
+    return Mold(channel, language, " ".join(part("subject.txt").split()), text, html)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The addresses of a delivery: each signed, good for one purpose."""
+
+    keys: KeyFile
+    settings: Settings
+
+    def sign(self, delivery: int) -> str:
+        return f"{self.settings.public_url}/s/{self.keys.link(SIGN, delivery)}"
+
+    def unsubscribe(self, delivery: int) -> str:
+        return f"{self.settings.public_url}/u/{self.keys.link(UNSUBSCRIBE, delivery)}"
+
+    def callback(self, delivery: int) -> str:
+        return f"{self.settings.public_url}/in/sms/{self.keys.link(RECEIPT, delivery)}"
+
+    def tap(self, verb: str, delivery: int) -> str:
+        """What a Telegram button carries: a verb and a signed number, 26 bytes of the 64 that are allowed."""
+        return f"{verb}:{self.keys.link(TAP, delivery)}"
+
+    def code(self, delivery: int) -> str:
+        """Five digits to send back by SMS."""
+        return self.keys.short_code("sms", delivery)
+
+    def message_id(self, delivery: int) -> str:
+        """The same for each attempt, so that a repeated email can be told as one."""
+        host = urlsplit(self.settings.public_url).hostname or "localhost"
+        return f"<{self.keys.link('message-id', delivery)}@{host}>"

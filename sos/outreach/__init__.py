@@ -1,0 +1,1 @@
+"""Who gets what by which channel; send now; stop sending."""

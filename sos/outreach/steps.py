@@ -1,0 +1,117 @@
+"""Looking at what a launch would send, sending now, stopping, and saying stop oneself."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from channels.base import ChannelName
+from sos import journal
+from sos.actions import store as actions
+from sos.actions.action import Action, NotReady, State, ready_languages
+from sos.actions.steps import Prepared, find_prepared, missing_now
+from sos.config import Config
+from sos.database import Connection
+from sos.intake import store as intake
+from sos.intake.report import Stage
+from sos.journal import Actor
+from sos.ledger import store as ledger
+from sos.members import store as members
+from sos.members.member import StopReason
+from sos.outreach import store
+from sos.outreach.messages import longest_sms
+from sos.outreach.plan import Preview, price
+from sos.runtime import Runtime
+from sos.staff.staff import Person
+from sos.triage import store as triage
+
+CLOSE_ACTION = "close_action"
+
+
+class NotApproved(Exception):
+    """There is no standing approval of exactly these texts, this audience and these addressees."""
+
+
+def audience_of(prepared: Prepared) -> store.Audience:
+    """Who is asked, and in which languages."""
+    original = next(draft.language for draft in prepared.drafts if draft.is_original)
+    ready = list(ready_languages(prepared.drafts))
+    return store.Audience(list(prepared.action.regions), list(prepared.action.groups), ready, original)
+
+
+async def preview(conn: Connection, runtime: Runtime, prepared: Prepared) -> Preview:
+    """Exactly who would get what: counts by channel and language, SMS segments and money."""
+    groups = await store.preview(conn, audience_of(prepared))
+    texts = {draft.language: draft.text for draft in prepared.drafts}
+    wanted = {group.language for group in groups if group.channel is ChannelName.SMS}
+    sms = {language: longest_sms(runtime, prepared.action, language, texts[language]) for language in wanted}
+    return price(groups, sms, runtime.config.countries)
+
+
+async def launch(runtime: Runtime, person: Person, action_id: UUID, now: datetime) -> int:
+    """Send now: publish the approved texts and write the ledger in one statement; answer how many messages.
+
+    Raises NotApproved, NotReady. Launching twice launches once.
+    """
+    async with runtime.record.step() as step:
+        conn = step.conn
+        await actions.lock_action(conn, action_id)
+        prepared = await find_prepared(conn, runtime.keys, action_id)
+        await _require_approval(conn, runtime.config, prepared, now)
+        action, audience = prepared.action, audience_of(prepared)
+        if not await actions.mark_launched(conn, action_id, person.id, now):
+            raise NotApproved
+        await _publish(conn, prepared, audience.ready)
+        planned = await store.plan_deliveries(
+            conn, audience, action_id=action_id, case_id=action.case_id,
+            rank=runtime.config.urgencies[action.urgency].rank, now=now, until=action.deadline_at,
+        )  # fmt: skip
+        await _tell_reporter(conn, action)
+        await step.ask(CLOSE_ACTION, action_id, action.deadline_at)
+        await journal.note(conn, "action.launched", person.actor, action_id, now, deliveries=planned)
+    return planned
+
+
+async def _require_approval(conn: Connection, config: Config, prepared: Prepared, now: datetime) -> None:
+    """The approval is of exactly what is there now, and nothing that it rested on has gone since."""
+    approval = prepared.approval
+    if prepared.action.state is not State.APPROVED or not approval or approval.fingerprint != prepared.fingerprint:
+        raise NotApproved
+    missing = await missing_now(conn, config, prepared, now)
+    if missing:
+        raise NotReady(missing)
+
+
+async def _publish(conn: Connection, prepared: Prepared, ready: Sequence[str]) -> None:
+    for draft in prepared.drafts:
+        if draft.language in ready:
+            await actions.publish_text(conn, prepared.action.id, draft.language, draft.text)
+    await actions.erase_drafts(conn, prepared.action.id)
+
+
+async def _tell_reporter(conn: Connection, action: Action) -> None:
+    case = await triage.find_case(conn, action.case_id)
+    if case:
+        await intake.set_stage(conn, case.report_id, Stage.ACTING)
+
+
+async def stop(runtime: Runtime, person: Person, action_id: UUID, now: datetime) -> int:
+    """Stop sending: hold the action and end whatever is queued or waits to be tried again; answer how many."""
+    async with runtime.record.step() as step:
+        if not await actions.mark_stopped(step.conn, action_id, person.id, now):
+            return 0
+        await ledger.place_hold(step.conn, "about", str(action_id), "recalled", person.id, now)
+        ended = await ledger.end_queued(step.conn, action_id, "recalled", now)
+        await journal.note(step.conn, "action.stopped", person.actor, action_id, now, ended=ended)
+    return ended
+
+
+async def opt_out(runtime: Runtime, delivery_id: int, now: datetime) -> bool:
+    """Whoever got this delivery wants no more by that address. False if there is no such delivery."""
+    async with runtime.record.step() as step:
+        found = await store.find_address(step.conn, delivery_id)
+        if found is None:
+            return False
+        await members.suppress(step.conn, found.channel, found.value_index, StopReason.OPTED_OUT, now)
+        actor = Actor("contact", found.owner_id)
+        await journal.note(step.conn, "address.opted_out", actor, found.owner_id, now, channel=found.channel)
+    return True
