@@ -18,6 +18,7 @@ from babel import Locale
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
+from sos.config import read_config
 from sos.letters import typeset as module
 from sos.letters.typeset import LETTERS, LetterPage, Signatory, SpellOtherwise, Target, typeset, uncovered
 from sos.texts import LANGUAGES
@@ -282,3 +283,15 @@ def test_every_language_has_every_word_and_every_plural() -> None:
         assert set(own["countries"]) <= set(Locale(language).territories)
     for forms in words["ar"]["count"].values():
         assert forms.keys() == (Locale("ar").plural_form.tags | {"other"}) - {"zero"}
+
+
+def test_every_region_and_country_of_the_network_has_a_name_in_every_language() -> None:
+    config = read_config()
+    signatories = tuple(
+        Signatory(code, code, country.region, place % 9 == 0)
+        for place, (code, country) in enumerate(config.countries.items())
+    )
+    for language in LANGUAGES:
+        groups = list(module._groups(a_letter(language, signatories=signatories)))
+        assert len(groups) == len(config.regions) + 1
+        assert all(country for group in groups for _, country in group["rows"])
