@@ -32,8 +32,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # twilio carries no ty
             uri,
             params={name: str(value) for name, value in (params or {}).items()},
             data=data,
-            headers=headers,
-            auth=aiohttp.BasicAuth(*auth) if auth else None,
+            headers=(headers or {}) | ({"Authorization": aiohttp.encode_basic_auth(*auth)} if auth else {}),
             timeout=aiohttp.ClientTimeout(total=timeout or self.timeout),
             allow_redirects=False,
         ) as answer:
