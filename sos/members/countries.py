@@ -21,13 +21,15 @@ VARIANTS = {
     "DO": "Dominican Rep.; Rep. Dominicana; Rép. dominicaine",
     "GB": "Great Britain; Britain; England; Scotland; Wales; Northern Ireland; Inglaterra; Angleterre; بريطانيا",
     "GM": "The Gambia",
+    "HK": "Hong Kong; Hongkong; هونغ كونغ",
     "IR": "Islamic Republic of Iran",
     "KP": "Korea; Corea; Corée; DPRK",
     "KR": "Korea; Corea; Corée; Republic of Korea; República de Corea; République de Corée",
     "LA": "Lao PDR; RDP Lao",
     "MD": "Republic of Moldova",
     "MK": "Macedonia",
-    "MM": "Burma; Birmania; Birmanie; Birmânia; بورما",
+    "MM": "Myanmar; Burma; Birmania; Birmanie; Birmânia; بورما",
+    "MO": "Macau; Macao",
     "NL": "Holland; The Netherlands; Holanda; Hollande; هولندا",
     "PH": "The Philippines",
     "PS": "Palestine; State of Palestine; Palestina; فلسطين",
@@ -62,14 +64,18 @@ class CountryNames:
 
     def _learn(self, code: str, name: str) -> None:
         if code in self._codes:
-            self._found.setdefault(fold(name), set()).add(code)
+            self._found.setdefault(_spelt_out(name), set()).add(code)
 
     def find(self, text: str) -> str:
         """The ISO 3166-1 alpha-2 code. Raises Unacceptable for a name that means none, or more than one."""
         if text.upper() in self._codes:
             return text.upper()
-        match list(self._found.get(fold(text), ())):
+        match list(self._found.get(_spelt_out(text), ())):
             case [code]:
                 return code
             case _:
                 raise Unacceptable("import.country.unknown")
+
+
+def _spelt_out(name: str) -> str:
+    return fold(name.replace("&", " and ").replace("St.", "Saint"))

@@ -110,6 +110,7 @@ def test_a_telegram_name_or_group_is_refused(typed: str) -> None:
         *[("Côte d'Ivoire", "CI"), ("COTE D’IVOIRE", "CI"), ("Ivory Coast", "CI"), ("Costa do Marfim", "CI")],
         *[("الأردن", "JO"), ("الاردن", "JO"), ("Jordanie", "JO"), ("JOR", "JO"), ("فلسطين", "PS")],
         *[("Viet Nam", "VN"), ("Burma", "MM"), ("Czech Republic", "CZ"), ("Türkiye", "TR"), ("no", "NO")],
+        *[("Trinidad and Tobago", "TT"), ("Saint Lucia", "LC"), ("Myanmar", "MM"), ("Hong Kong", "HK")],
     ],
 )
 def test_a_country_is_found_by_its_code_or_by_a_name_that_people_use(config: Config, typed: str, code: str) -> None:
