@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,8 +47,8 @@ class Child:
     owner: tuple[int, int] | None = None
     log: Path | None = None
     keep_open: tuple[int, ...] = ()
-    before: Callable[[], Awaitable[object]] | None = None
-    ready: Callable[[], Awaitable[bool]] | None = None
+    before: Callable[[], Coroutine[object, object, object]] | None = None
+    ready: Callable[[], Coroutine[object, object, bool]] | None = None
     ready_within_seconds: float = 30.0
     essential: bool = False
     stop_signal: signal.Signals = signal.SIGTERM

@@ -57,7 +57,7 @@ class Place:
 
     def _check_sockets(self, owner: tuple[int, int] | None) -> None:
         found = self.sockets.lstat()
-        ours = {os.geteuid(), owner[0]} if owner else {os.geteuid()}
+        ours = {os.geteuid(), self.directory.stat().st_uid, *(owner or ())[:1]}
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours or stat.S_IMODE(found.st_mode) != 0o700:
             raise CannotServe(f"{self.sockets} was not made by us: remove it")
 
