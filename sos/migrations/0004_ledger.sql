@@ -4,7 +4,7 @@ CREATE TYPE delivery_state AS ENUM ('queued', 'marked', 'accepted', 'delivered',
 
 CREATE TABLE deliveries (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    purpose         text NOT NULL CHECK (purpose IN ('action', 'letter', 'thanks', 'notice')),
+    purpose         text NOT NULL CHECK (purpose IN ('action', 'letter', 'thanks', 'notice', 'reply')),
     about           uuid NOT NULL,                -- the action, letter or report
     case_id         uuid,                         -- a hold on the case stops the delivery too
     kind            text NOT NULL DEFAULT 'first',
@@ -19,16 +19,20 @@ CREATE TABLE deliveries (
     due_at          timestamptz NOT NULL,
     expires_at      timestamptz NOT NULL,
     attempt         bigint NOT NULL DEFAULT 0,    -- the fence: an outcome is written only by the attempt that made it
-    attempts        smallint NOT NULL DEFAULT 0,
+    attempts        smallint NOT NULL DEFAULT 0,  -- those whose outcome is known
+    unconfirmed     smallint NOT NULL DEFAULT 0,  -- those that may have arrived without our knowing
     lease_until     timestamptz,
     provider_id     text NOT NULL DEFAULT '',
     planned_at      timestamptz NOT NULL,
     marked_at       timestamptz,
     settled_at      timestamptz,
-    UNIQUE (purpose, about, recipient_id, channel, kind)
-);
+    UNIQUE (about, purpose, recipient_id, channel, kind)
+) WITH (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+
+-- No index holds lease_until or attempt, so that a claim rewrites rows without touching any index (HOT).
 CREATE INDEX deliveries_due ON deliveries (channel, urgency, due_at, id) WHERE state = 'queued';
-CREATE INDEX deliveries_marked ON deliveries (lease_until) WHERE state = 'marked';
+CREATE INDEX deliveries_expiring ON deliveries (expires_at) WHERE state = 'queued';
+CREATE INDEX deliveries_marked ON deliveries (id) WHERE state = 'marked';
 CREATE INDEX deliveries_by_recipient ON deliveries (recipient_id);
 CREATE SEQUENCE delivery_attempts;
 
@@ -41,3 +45,12 @@ CREATE TABLE holds (
     placed_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (scope, target)
 );
+
+-- Wakes whoever sends. Not on UPDATE: what is queued again is due later, and the poll of a second finds it.
+CREATE FUNCTION wake_senders() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('deliveries', '');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER deliveries_planned AFTER INSERT ON deliveries FOR EACH STATEMENT EXECUTE FUNCTION wake_senders();
+CREATE TRIGGER holds_lifted AFTER DELETE ON holds FOR EACH STATEMENT EXECUTE FUNCTION wake_senders();

@@ -1,0 +1,157 @@
+"""The retry policy and the order of states, as tables."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from uuid import UUID
+
+import pytest
+
+from channels.base import Accepted, Busy, ChannelName, Misconfigured, ReceiptState, Refused, Result, Unconfirmed
+from sos.ledger.delivery import Delivery, DeliveryState, Purpose, Settlement, after, back_off, later_state, why_stop
+from sos.members.member import OwnerKind, StopReason
+
+NOW = datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
+SOME_ID = UUID(int=7)
+EMAIL, SMS, TELEGRAM = ChannelName.EMAIL, ChannelName.SMS, ChannelName.TELEGRAM
+QUEUED, UNKNOWN, ENDED = DeliveryState.QUEUED, DeliveryState.UNKNOWN, DeliveryState.ENDED
+
+
+def a_delivery(channel: ChannelName = EMAIL, *, attempts: int = 0, unconfirmed: int = 0, urgency: int = 2) -> Delivery:
+    return Delivery(
+        id=1, purpose=Purpose.ACTION, about=SOME_ID, case_id=None, kind="first", recipient_kind=OwnerKind.CONTACT,
+        recipient_id=SOME_ID, channel=channel, address_id=SOME_ID, language="en", urgency=urgency,
+        state=DeliveryState.MARKED, reason="", due_at=NOW - timedelta(minutes=1), expires_at=NOW + timedelta(days=1),
+        attempt=5, attempts=attempts, unconfirmed=unconfirmed, provider_id="", planned_at=NOW - timedelta(hours=1),
+        marked_at=NOW, settled_at=None,
+    )  # fmt: skip
+
+
+def pause(settled: Settlement) -> timedelta:
+    return settled.due_at - NOW
+
+
+@pytest.mark.parametrize("channel", ChannelName)
+def test_what_the_provider_took_is_accepted_under_its_id(channel: ChannelName) -> None:
+    settled = after(a_delivery(channel), Accepted("id-1"), NOW)
+    assert (settled.state, settled.provider_id, settled.attempts, settled.attempt) == ("accepted", "id-1", 1, 5)
+
+
+@pytest.mark.parametrize("channel", ChannelName)
+def test_what_is_refused_is_not_tried_again(channel: ChannelName) -> None:
+    settled = after(a_delivery(channel), Refused("no such mailbox"), NOW)
+    assert (settled.state, settled.reason) == (DeliveryState.REFUSED, "no such mailbox")
+
+
+@pytest.mark.parametrize("channel", ChannelName)
+@pytest.mark.parametrize(
+    ("attempts", "asked_seconds", "waits_seconds"),
+    [(0, 0, 10), (1, 0, 20), (2, 0, 40), (0, 300, 300), (5, 300, 320), (6, 0, 640), (7, 0, 900), (300, 0, 900)],
+)
+def test_a_busy_provider_is_tried_later_each_time_twice_as_late(
+    channel: ChannelName, attempts: int, asked_seconds: int, waits_seconds: int
+) -> None:
+    settled = after(a_delivery(channel, attempts=attempts), Busy(timedelta(seconds=asked_seconds), "busy"), NOW)
+    assert (settled.state, settled.attempts, settled.reason) == (QUEUED, attempts + 1, "busy")
+    assert pause(settled) == timedelta(seconds=waits_seconds)
+
+
+def test_back_off_never_passes_a_quarter_of_an_hour() -> None:
+    assert max(back_off(attempts) for attempts in range(1, 200)) == timedelta(minutes=15)
+
+
+@pytest.mark.parametrize("wait", [timedelta(days=1), timedelta(days=2)])
+def test_nothing_is_tried_past_its_deadline(wait: timedelta) -> None:
+    settled = after(a_delivery(), Busy(wait), NOW)
+    assert (settled.state, settled.reason) == (ENDED, "expired")
+
+
+def test_what_may_have_arrived_is_unknown_when_its_time_is_over() -> None:
+    assert after(a_delivery(unconfirmed=1), Busy(timedelta(days=2)), NOW).state is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("channel", "urgency", "unconfirmed", "state"),
+    [
+        (EMAIL, 2, 0, QUEUED), (EMAIL, 2, 1, QUEUED), (EMAIL, 2, 2, QUEUED), (EMAIL, 2, 3, UNKNOWN),
+        (EMAIL, 0, 3, UNKNOWN),
+        (SMS, 2, 0, QUEUED), (SMS, 2, 9, QUEUED),
+        (TELEGRAM, 0, 0, QUEUED), (TELEGRAM, 0, 1, UNKNOWN), (TELEGRAM, 1, 0, UNKNOWN), (TELEGRAM, 2, 0, UNKNOWN),
+    ],
+)  # fmt: skip
+def test_a_lost_answer_is_repeated_only_where_that_is_harmless_or_a_life_depends_on_it(
+    channel: ChannelName, urgency: int, unconfirmed: int, state: DeliveryState
+) -> None:
+    delivery = a_delivery(channel, urgency=urgency, unconfirmed=unconfirmed)
+    settled = after(delivery, Unconfirmed("no answer"), NOW)
+    assert (settled.state, settled.unconfirmed) == (state, unconfirmed + 1)
+
+
+def test_an_sms_without_an_answer_says_that_its_provider_is_to_be_asked() -> None:
+    assert after(a_delivery(SMS), Unconfirmed("no answer: TimeoutError"), NOW).reason == "unconfirmed"
+
+
+@pytest.mark.parametrize("channel", ChannelName)
+def test_our_own_fault_closes_the_channel_and_costs_no_attempt(channel: ChannelName) -> None:
+    delivery = a_delivery(channel, attempts=2)
+    settled = after(delivery, Misconfigured("wrong password"), NOW)
+    assert settled.closes_channel
+    assert (settled.state, settled.attempts, settled.due_at) == (QUEUED, 2, delivery.due_at)
+
+
+@pytest.mark.parametrize("result", [Accepted("x"), Refused("x"), Busy(timedelta()), Unconfirmed("x")])
+def test_nothing_else_closes_a_channel(result: Result) -> None:
+    assert not after(a_delivery(), result, NOW).closes_channel
+
+
+def test_no_outcome_moves_the_fence() -> None:
+    delivery = replace(a_delivery(), attempt=77)
+    results: list[Result] = [Accepted("x"), Refused("x"), Busy(timedelta()), Unconfirmed("x"), Misconfigured("x")]
+    assert {after(delivery, result, NOW).attempt for result in results} == {77}
+
+
+@pytest.mark.parametrize(
+    ("channel", "reason", "stop"),
+    [
+        (EMAIL, "550 5.1.1 to RCPT", StopReason.BOUNCED),
+        (EMAIL, "550 to RCPT", StopReason.BOUNCED),
+        (EMAIL, "552 5.2.2 to RCPT", None),
+        (EMAIL, "the finished mail has other headers than intended", None),
+        (SMS, "Twilio 21610", StopReason.OPTED_OUT),
+        (SMS, "30005", StopReason.WRONG_NUMBER),
+        (SMS, "Twilio 30007", None),
+        (TELEGRAM, "Forbidden: bot was blocked by the user", StopReason.BLOCKED),
+        (TELEGRAM, "BadRequest: Chat not found", StopReason.WRONG_NUMBER),
+        (TELEGRAM, "BadRequest: Can't parse entities", None),
+        (SMS, "550 5.1.1 to RCPT", None),
+    ],
+)
+def test_only_a_word_about_the_address_stops_the_address(
+    channel: ChannelName, reason: str, stop: StopReason | None
+) -> None:
+    assert why_stop(channel, reason) is stop
+    assert after(a_delivery(channel), Refused(reason), NOW).stops is stop
+
+
+def test_receipts_in_any_order_end_in_the_same_state() -> None:
+    for order in permutations(ReceiptState):
+        state = DeliveryState.MARKED
+        for receipt in (*order, *order):
+            state = later_state(state, receipt)
+        assert state is DeliveryState.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("current", "receipt", "later"),
+    [
+        (DeliveryState.MARKED, ReceiptState.SENT, DeliveryState.ACCEPTED),
+        (DeliveryState.UNKNOWN, ReceiptState.DELIVERED, DeliveryState.DELIVERED),
+        (DeliveryState.QUEUED, ReceiptState.FAILED, DeliveryState.FAILED),
+        (DeliveryState.ACCEPTED, ReceiptState.FAILED, DeliveryState.FAILED),
+        (DeliveryState.FAILED, ReceiptState.SENT, DeliveryState.FAILED),
+        (DeliveryState.DELIVERED, ReceiptState.FAILED, DeliveryState.DELIVERED),
+        (DeliveryState.ENDED, ReceiptState.DELIVERED, DeliveryState.DELIVERED),
+    ],
+)
+def test_a_state_never_goes_back(current: DeliveryState, receipt: ReceiptState, later: DeliveryState) -> None:
+    assert later_state(current, receipt) is later
