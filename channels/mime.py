@@ -62,7 +62,7 @@ def build(message: Message, sender: Address, sent_at: datetime) -> Envelope:
     headers = _headers(message, sender, recipient, sent_at)
     try:
         content = _write(headers, message)
-        _read_back(content, headers, sender, recipient)
+        read_back(content, headers, sender, recipient)
     except (UnicodeError, MessageError, LookupError) as error:
         raise Poisonous("the email package cannot write it") from error
     return Envelope(return_path.addr_spec, recipient.addr_spec, message.message_id, content)
@@ -125,7 +125,7 @@ def _mailbox(address: str, name: str = "") -> Address:
     return mailbox
 
 
-def _read_back(content: bytes, headers: Headers, sender: Address, recipient: Address) -> None:
+def read_back(content: bytes, headers: Headers, sender: Address, recipient: Address) -> None:
     """The last gate: the finished bytes hold the intended headers, addresses and subject, and nothing else."""
     mail = message_from_bytes(content, policy=policy.compat32)
     if {*mail.keys()} - _PART_HEADERS != {*headers} or len({*mail.keys()}) != len(mail.keys()):

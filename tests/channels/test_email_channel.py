@@ -4,11 +4,15 @@ import asyncio
 from collections import Counter
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from channels.base import (
     Accepted,
@@ -23,6 +27,7 @@ from channels.base import (
     Unconfirmed,
 )
 from channels.email import EmailChannel
+from channels.mime import Headers, Poisonous, build, read_back, read_sender
 from tests.providers import MailSink, make_authority
 
 SOON = timedelta(seconds=5)
@@ -77,6 +82,45 @@ async def test_a_mail_carries_what_receivers_and_mail_rules_ask_for() -> None:
     assert (attached.get_filename(), attached.get_content()) == ("carta señal.pdf", b"%PDF")
     assert max(map(len, kept.content.split(b"\r\n"))) <= 998
     assert kept.content.isascii()
+
+
+@pytest.mark.parametrize("added", [b"Bcc: x@y.example\r\n", b"To: x@y.example\r\n", b"X: y\r\n"])
+def test_a_finished_mail_with_more_than_was_meant_does_not_leave(added: bytes) -> None:
+    headers: Headers = {"From": "", "To": "", "Subject": "x"}
+    sender = read_sender("sos@sos.example")
+    meant = b"From: sos@sos.example\r\nTo: a@a.example\r\nSubject: x\r\nContent-Type: text/plain\r\n"
+    read_back(meant + b"\r\n", headers, sender, read_sender("a@a.example"))
+    with pytest.raises(Poisonous):
+        read_back(meant + added + b"\r\n", headers, sender, read_sender("a@a.example"))
+
+
+_NASTY = st.text(
+    st.one_of(st.sampled_from('=?utf-8bq_\r\n\t <>@,;:."\\()\u202e\u2028\x85é'), st.characters()), max_size=60
+)
+
+
+@given(subject=_NASTY, text=_NASTY, user=_NASTY, filename=_NASTY)
+@settings(max_examples=150, deadline=None)
+def test_whatever_people_type_a_mail_is_as_meant_or_poisonous(
+    subject: str, text: str, user: str, filename: str
+) -> None:
+    letter = Attachment(filename, "application/pdf", b"%PDF")
+    message = replace(mail_to(f"{user}@a.example"), subject=subject, text=text, attachments=(letter,))
+    for each in (message, replace(message, address="a@a.example"), replace(mail_to("a@a.example"), text=text)):
+        try:
+            envelope = build(each, read_sender("SOS <sos@sos.example>"), datetime.now(UTC))
+        except Poisonous:
+            continue
+        mail = message_from_bytes(envelope.content, policy=default)
+        assert [address.addr_spec for address in mail["To"].addresses] == [each.address] == [envelope.recipient]
+        assert "Bcc" not in mail
+        assert envelope.content.isascii()
+        assert b"\n" not in envelope.content.replace(b"\r\n", b"")
+
+
+async def test_a_missing_file_of_trusted_certificates_is_our_fault(tmp_path: Path) -> None:
+    server = SmtpServer("127.0.0.1", 9, "tls", "sos@sos.example", ca_file=str(tmp_path / "none.pem"))
+    assert [type(result) for result in await send(server, mail_to("a@a.example"))] == [Misconfigured]
 
 
 async def test_a_mail_without_html_is_plain_text_from_the_senders_address() -> None:
@@ -194,6 +238,7 @@ async def test_a_connection_that_was_cancelled_in_mid_mail_is_never_used_again()
         await sink.stalled.wait()
         stuck.cancel()
         await asyncio.gather(stuck, return_exceptions=True)
+        sink.released.set()
         outcomes = [outcome async for outcome in channel.send([mail_to("c@c.example")])]
         await channel.close()
     assert [outcome.result for outcome in outcomes] == [Accepted("<c.c.example@sos.example>")]

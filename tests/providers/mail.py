@@ -35,7 +35,7 @@ class KeptMail:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What to do instead of answering properly: say `answer`, or hang up, or say nothing at all."""
+    """What to do instead of answering properly: say `answer`, or hang up, or say nothing for long."""
 
     at: str
     answer: str = ""
@@ -55,6 +55,7 @@ class MailSink:
     commands: list[str] = field(default_factory=list)
     connections: int = 0
     stalled: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
     _faults: deque[Fault] = field(default_factory=deque)
     _open: set["_Talk"] = field(default_factory=set)
     _server: asyncio.Server | None = None
@@ -76,7 +77,7 @@ class MailSink:
         self._faults.append(Fault(at))
 
     def stall(self, at: str) -> None:
-        """Never answer; at END the mail is kept."""
+        """Answer only once `released` is set; at END the mail is kept."""
         self._faults.append(Fault(at, is_stall=True))
 
     async def __aenter__(self) -> Self:
@@ -181,8 +182,8 @@ class _Talk(SMTP):
         """Stall or hang up, if the fault says so."""
         if fault.is_stall:
             self._sink.stalled.set()
-            await asyncio.Event().wait()
-        if not fault.answer:
+            await self._sink.released.wait()
+        elif not fault.answer:
             self.hang_up()
 
     async def _is_sabotaged(self, at: str, arg: str | None) -> bool:
@@ -195,7 +196,7 @@ class _Talk(SMTP):
             await self.push(fault.answer)
             if fault.answer.startswith("421"):
                 self.hang_up()
-        return True
+        return not fault.is_stall
 
     def _log_in(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
         assert isinstance(data, LoginPassword)
