@@ -198,14 +198,14 @@ async def contact_names(conn: Connection, contact_ids: Collection[UUID]) -> dict
 async def suppress(
     conn: Connection, channel: ChannelName, value_index: bytes, reason: StopReason, now: datetime
 ) -> None:
-    """Write to this address no more; that somebody said stop outweighs any other reason."""
+    """Write to this address no more; that somebody said stop is never replaced by a lesser reason."""
     await run(
         conn,
         """
         INSERT INTO suppressions (channel, value_index, reason, since)
         VALUES (%(channel)s, %(index)s, %(reason)s, %(now)s)
         ON CONFLICT (channel, value_index) DO UPDATE SET reason = EXCLUDED.reason, since = EXCLUDED.since
-            WHERE EXCLUDED.reason = 'opted_out' AND suppressions.reason <> 'opted_out'
+            WHERE suppressions.reason <> 'opted_out'
         """,
         channel=channel, index=value_index, reason=reason, now=now,
     )  # fmt: skip
@@ -239,3 +239,14 @@ async def suppressed(conn: Connection, spots: Collection[Spot]) -> set[Spot]:
         channels=[channel for channel, _ in spots], indexes=[index for _, index in spots],
     )  # fmt: skip
     return {(one.channel, one.value_index) for one in found}
+
+
+async def sealed_addresses(conn: Connection, address_ids: Collection[UUID]) -> dict[UUID, bytes]:
+    """What these addresses hold, for `open_address`."""
+    found = await rows(
+        conn,
+        _Sealed,
+        "SELECT id, value_sealed AS sealed FROM addresses WHERE id = ANY(%(ids)s)",
+        ids=list(address_ids),
+    )
+    return {one.id: one.sealed for one in found}
