@@ -181,10 +181,9 @@ class _Running:
     async def stop(self) -> None:
         """Ask it to stop, then kill it and whatever it has left behind."""
         if self._process:
-            with contextlib.suppress(TimeoutError):
-                self._process.send_signal(self._child.stop_signal)
-                async with asyncio.timeout(self._child.grace_seconds):
-                    await self._end_of(self._process)
+            self._process.send_signal(self._child.stop_signal)
+            with contextlib.suppress(TimeoutError):  # asyncio.timeout fails after a task group was aborted (3.11.2)
+                await asyncio.wait_for(self._end_of(self._process), self._child.grace_seconds)
             _kill_group(self._process)
             status = await self._end_of(self._process)
             _tell(f"{self._child.name} has stopped ({_reason(status)})")

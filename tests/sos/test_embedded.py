@@ -40,7 +40,7 @@ state = Path(sys.argv[1])
 say_ready = lambda: print("ready", flush=True)
 try:
     if way := sys.argv[2]:
-        postgres = EmbeddedPostgres(state / "postgres", as_root=AsRoot(way), shelter=state / "shelter")
+        postgres = EmbeddedPostgres(state / "postgres", durable=False, as_root=AsRoot(way), shelter=state / "shelter")
         sys.exit(supervise([postgres.prepare()], on_ready=say_ready))
     with open_servers(state) as servers:
         sys.exit(supervise(servers.children, on_ready=say_ready))
@@ -112,10 +112,12 @@ def serving(
     )
     assert process.stdout
     with process.stdout:
-        assert process.stdout.readline() == "ready\n"
-        yield process
-        process.terminate()
-        process.wait(WITHIN_SECONDS)
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.terminate()
+            process.wait(WITHIN_SECONDS)
 
 
 def python_of(user: int) -> str:

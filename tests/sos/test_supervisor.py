@@ -178,7 +178,7 @@ def test_each_child_is_started_when_the_one_before_it_is_ready(house: House) -> 
     ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_stops_the_children_in_reverse_order(house: House, number: signal.Signals) -> None:
     house.open({"name": "database"}, {"name": "web"}, {"name": "worker", "temper": "slow"})
     house.wait_for("all ready")
