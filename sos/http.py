@@ -10,11 +10,13 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sos.reach import Channels
 from sos.runtime import Runtime
 from sos.settings import Settings
 from sos.texts import LANGUAGES, Words
 
 RUNTIME = web.AppKey("runtime", Runtime)
+CHANNELS: web.AppKey[Channels] = web.AppKey("channels")
 M = TypeVar("M", bound=BaseModel)
 
 # What pydantic calls a problem, and the key of the sentence that we say.

@@ -46,7 +46,7 @@ class Mold:
             address=box.address,
             language=self.language,
             subject=_fill(self.subject, own),
-            text=_fill(self.text, own, is_html=self.channel is ChannelName.TELEGRAM),
+            text=_fill(self.text, own),
             html=_fill(self.html, own, is_html=True),
             buttons=buttons,
             attachments=attachments,
@@ -74,7 +74,7 @@ def make_mold(templates: Templates, what: str, language: str, channel: ChannelNa
     if channel is ChannelName.SMS:
         return Mold(channel, language, "", " ".join(part("sms.txt").split()), "")
     if channel is ChannelName.TELEGRAM:
-        return Mold(channel, language, "", part("telegram.html"), "")
+        return Mold(channel, language, "", "", part("telegram.html"))
     text = part("email.txt")
     html = templates.email_html(language, text)
     return Mold(channel, language, " ".join(part("subject.txt").split()), text, html)

@@ -112,6 +112,11 @@ def bdi(text: str) -> Markup:
     return Markup("<bdi>%s</bdi>") % text
 
 
+def isolate(text: str) -> str:
+    """The same for plain text: first strong isolate and its end (U+2068, U+2069)."""
+    return f"\u2068{text}\u2069"
+
+
 def paragraphs(text: str) -> list[str]:
     """A plain text as its paragraphs (divided by blank lines)."""
     return [part.strip() for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
@@ -126,7 +131,7 @@ class Templates:
             loader=FileSystemLoader(directory / "pages"), autoescape=True, undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        self._pages.filters.update(bdi=bdi, paragraphs=paragraphs)
+        self._pages.filters.update(bdi=bdi, paragraphs=paragraphs, links=show_links, plain=plain)
         self._pages.globals["languages"] = LANGUAGES
         self._messages = Environment(
             loader=FileSystemLoader(directory / "messages"), undefined=StrictUndefined,
@@ -150,6 +155,11 @@ class Templates:
 def show_links(text: str) -> Markup:
     """A text with its links (and marks that will become links) as links."""
     return Markup(LINK.sub(r'<a href="\1" style="color:#14505c">\1</a>', str(escape(text))))  # noqa: S704 - escaped above
+
+
+def plain(html: str) -> str:
+    """What a person reads of a little HTML."""
+    return Markup(html).striptags()  # noqa: S704 - only to take the tags away
 
 
 def plain_digits(text: str) -> str:

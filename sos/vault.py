@@ -159,13 +159,21 @@ class KeyFile:
 
     def seal(self, clear: str, place: Place) -> bytes:
         """Seal a name, an address or a draft."""
-        return bytes([self._current]) + seal(self._derive(self._current, "seal"), clear.encode(), place)
+        return self.seal_bytes(clear.encode(), place)
 
     def open(self, sealed: bytes, place: Place) -> str:
         """Raises CannotOpen."""
+        return self.open_bytes(sealed, place).decode()
+
+    def seal_bytes(self, clear: bytes, place: Place) -> bytes:
+        """Seal a file."""
+        return bytes([self._current]) + seal(self._derive(self._current, "seal"), clear, place)
+
+    def open_bytes(self, sealed: bytes, place: Place) -> bytes:
+        """Raises CannotOpen."""
         if not sealed or sealed[0] not in self._keys:
             raise CannotOpen
-        return unseal(self._derive(sealed[0], "seal"), sealed[1:], place).decode()
+        return unseal(self._derive(sealed[0], "seal"), sealed[1:], place)
 
     def index(self, kind: str, value: str) -> bytes:
         """A blind index: equal values are found, nothing is learnt without the key file (first key, for ever)."""

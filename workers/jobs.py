@@ -7,13 +7,25 @@ from uuid import UUID
 
 import structlog
 
+from sos.intake.steps import TELL_DUTY, tell_duty
 from sos.jobs import LEASE, finish_work, put_back_work, take_work
+from sos.letters.steps import TYPESET_LETTER, close, typeset_letter
+from sos.outreach.steps import CLOSE_ACTION
 from sos.runtime import Runtime
 
 Job = Callable[[Runtime, UUID], Awaitable[None]]
 Jobs = Mapping[str, Job]
 
-JOBS: Jobs = {}
+
+async def _tell_duty(runtime: Runtime, report_id: UUID) -> None:
+    await tell_duty(runtime.record, runtime.config, report_id, runtime.clock())
+
+
+async def _close_action(runtime: Runtime, action_id: UUID) -> None:
+    await close(runtime, action_id, runtime.clock())
+
+
+JOBS: Jobs = {TELL_DUTY: _tell_duty, CLOSE_ACTION: _close_action, TYPESET_LETTER: typeset_letter}
 
 LONGEST_JOB = timedelta(seconds=60)
 assert LONGEST_JOB < LEASE  # nobody else takes a piece of work while it is being done

@@ -110,3 +110,10 @@ def _receipt(form: ReceiptForm) -> Receipt:
 
 def _refuse(request: web.Request, typed: dict[str, str], problem: Problem) -> web.Response:
     return page(request, "intake/receipt.html", status=422, form=BadForm(typed, {"code": problem}))
+
+
+async def tell_health(request: web.Request) -> web.Response:
+    """Whether this process reaches the record; nothing else is said."""
+    async with runtime_of(request).record.reading() as conn:
+        await conn.execute("SELECT 1")
+    return web.Response(text="ok\n")

@@ -15,6 +15,7 @@ from sos.intake import store as intake
 from sos.intake.report import Stage
 from sos.journal import Actor
 from sos.ledger import store as ledger
+from sos.ledger.delivery import HoldScope
 from sos.members import store as members
 from sos.members.member import StopReason
 from sos.outreach import store
@@ -65,7 +66,7 @@ async def launch(runtime: Runtime, person: Person, action_id: UUID, now: datetim
             conn, audience, action_id=action_id, case_id=action.case_id,
             rank=runtime.config.urgencies[action.urgency].rank, now=now, until=action.deadline_at,
         )  # fmt: skip
-        await _tell_reporter(conn, action)
+        await _tell_reporter(conn, action, now)
         await step.ask(CLOSE_ACTION, action_id, action.deadline_at)
         await journal.note(conn, "action.launched", person.actor, action_id, now, deliveries=planned)
     return planned
@@ -88,10 +89,11 @@ async def _publish(conn: Connection, prepared: Prepared, ready: Sequence[str]) -
     await actions.erase_drafts(conn, prepared.action.id)
 
 
-async def _tell_reporter(conn: Connection, action: Action) -> None:
+async def _tell_reporter(conn: Connection, action: Action, now: datetime) -> None:
     case = await triage.find_case(conn, action.case_id)
     if case:
         await intake.set_stage(conn, case.report_id, Stage.ACTING)
+        await triage.mark_decided(conn, case.id, now)
 
 
 async def stop(runtime: Runtime, person: Person, action_id: UUID, now: datetime) -> int:
@@ -99,7 +101,7 @@ async def stop(runtime: Runtime, person: Person, action_id: UUID, now: datetime)
     async with runtime.record.step() as step:
         if not await actions.mark_stopped(step.conn, action_id, person.id, now):
             return 0
-        await ledger.place_hold(step.conn, "about", str(action_id), "recalled", person.id, now)
+        await ledger.place_hold(step.conn, HoldScope.ABOUT, str(action_id), "recalled", now, placed_by=person.id)
         ended = await ledger.end_queued(step.conn, action_id, "recalled", now)
         await journal.note(step.conn, "action.stopped", person.actor, action_id, now, ended=ended)
     return ended

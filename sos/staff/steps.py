@@ -4,16 +4,21 @@ import asyncio
 import base64
 import hmac
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
 import pyotp
 
+from channels.base import ChannelName
 from sos import journal
 from sos.database import Connection
 from sos.jobs import Record
 from sos.journal import SYSTEM, Actor
+from sos.members.member import OwnerKind
+from sos.members.sealed import seal_address
+from sos.members.store import save_address
 from sos.staff import store
 from sos.staff.custody import missing_keys, pass_on_keys
 from sos.staff.staff import (
@@ -44,6 +49,7 @@ class NewStaff:
     language: str
     time_zone: str
     on_duty: bool = False
+    addresses: Mapping[ChannelName, str] = field(default_factory=dict[ChannelName, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ async def join_staff(record: Record, keys: KeyFile, new: NewStaff, now: datetime
     )
     async with record.step() as step:
         await store.insert_staff(step.conn, row, login_index=_login_index(keys, new.login), now=now)
+        for channel, address in new.addresses.items():
+            await save_address(step.conn, seal_address(keys, (OwnerKind.STAFF, staff_id), channel, address))
         await journal.note(step.conn, "staff.joined", actor, staff_id, now, roles=sorted(new.roles))
     return Joined(staff_id, totp_secret)
 
@@ -205,3 +213,9 @@ async def keys_to_give(conn: Connection, giver: Person) -> dict[UUID, int]:
         if missing:
             waiting[taker.id] = len(missing)
     return waiting
+
+
+async def current_code(conn: Connection, keys: KeyFile, login: str, now: datetime) -> str:
+    """What somebody's authenticator shows now. Only a practice network has a page that asks for it."""
+    row = await store.find_by_login(conn, _login_index(keys, login))
+    return pyotp.TOTP(keys.open(row.totp_sealed, Place("staff", "totp", row.id))).at(now) if row else ""

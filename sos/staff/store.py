@@ -2,9 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 from sos.database import Connection, row, rows, run
+
+_STAFF: LiteralString = """
+    SELECT id, name_sealed, roles, language, time_zone, on_duty, public_key, private_key_sealed, totp_sealed,
+           totp_used_step, wrong_tries, locked_until
+    FROM staff WHERE left_at IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +68,19 @@ async def insert_staff(conn: Connection, staff: StaffRow, *, login_index: bytes,
     )  # fmt: skip
 
 
+async def find_by_login(conn: Connection, login_index: bytes) -> StaffRow | None:
+    """Whoever has this login."""
+    return await row(conn, StaffRow, _STAFF + "AND login_index = %(login)s", login=login_index)
+
+
 async def lock_by_login(conn: Connection, login_index: bytes) -> StaffRow | None:
     """Whoever has this login, locked so that tries are counted one after another."""
-    return await row(
-        conn,
-        StaffRow,
-        """
-        SELECT id, name_sealed, roles, language, time_zone, on_duty, public_key, private_key_sealed, totp_sealed,
-               totp_used_step, wrong_tries, locked_until
-        FROM staff WHERE login_index = %(login)s AND left_at IS NULL FOR UPDATE
-        """,
-        login=login_index,
-    )
+    return await row(conn, StaffRow, _STAFF + "AND login_index = %(login)s FOR UPDATE", login=login_index)
 
 
 async def list_staff(conn: Connection) -> list[StaffRow]:
     """Everybody who has not left, in the order in which they came."""
-    return await rows(
-        conn,
-        StaffRow,
-        """
-        SELECT id, name_sealed, roles, language, time_zone, on_duty, public_key, private_key_sealed, totp_sealed,
-               totp_used_step, wrong_tries, locked_until
-        FROM staff WHERE left_at IS NULL ORDER BY joined_at, id
-        """,
-    )
+    return await rows(conn, StaffRow, _STAFF + "ORDER BY joined_at, id")
 
 
 async def count_wrong_try(conn: Connection, staff_id: UUID, tries: int, locked_until: datetime | None) -> None:

@@ -1,0 +1,1 @@
+"""The secretariat's pages that put several stages side by side."""

@@ -1,0 +1,1 @@
+"""One tap: a signature by one member on one exact text."""

@@ -1,0 +1,1 @@
+"""What comes in from a provider: verified, taken once, and given to exactly one stage."""

@@ -1,0 +1,61 @@
+"""What an SMS or a tap means. No I/O; when in doubt, nothing is signed."""
+
+import re
+from dataclasses import dataclass
+
+from sos.endorsements.endorsement import Answer
+from sos.members.member import fold
+from sos.texts import plain_digits
+
+CODE_DIGITS = 5
+SIGN_WORDS = frozenset(fold(word) for word in ("sign", "firmo", "je signe", "signe", "أوقع", "أوقّع", "assino"))
+STOP_WORDS = frozenset(
+    fold(word)
+    for word in ("stop", "stopall", "unsubscribe", "baja", "alto", "arrêt", "parar", "pare", "إيقاف", "توقف", "أوقف")
+)
+TAPS = {"org": Answer.SIGN, "own": Answer.SIGN_INDIVIDUALLY, "no": Answer.DECLINE}
+
+
+@dataclass(frozen=True, slots=True)
+class SaysSign:
+    """A word for signing and a code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaysStop:
+    """Write to me no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Anything else; `code` if digits like a code were among it."""
+
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A button under a message of ours: what it asks for, and the token of the delivery that carried it."""
+
+    verb: str
+    token: str
+
+
+def read_sms(text: str) -> SaysSign | SaysStop | Unclear:
+    """Exactly a word for signing and a code signs, exactly a word for stopping stops; all else is asked back."""
+    plain = plain_digits(text)
+    codes = re.findall(rf"(?<!\d)\d{{{CODE_DIGITS}}}(?!\d)", plain)
+    words = fold(re.sub(r"\d+", " ", plain))
+    if words in STOP_WORDS:
+        return SaysStop()
+    if words in SIGN_WORDS and len(codes) == 1 and len(re.findall(r"\d+", plain)) == 1:
+        return SaysSign(codes[0])
+    return Unclear(codes[0] if len(codes) == 1 else "")
+
+
+def read_tap(data: str) -> Tap | None:
+    """A tap of ours, or None."""
+    verb, _, token = data.partition(":")
+    return Tap(verb, token) if verb in {"ask", *TAPS} and token else None

@@ -1,0 +1,48 @@
+"""The SQL of what comes in: each thing is taken once."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sos.database import Connection, run, value
+
+
+async def take_once(conn: Connection, provider: str, provider_id: str, now: datetime) -> bool:
+    """Whether this is the first time that a provider brings it."""
+    return await run(
+        conn,
+        """
+        INSERT INTO incoming (provider, provider_id, came_at) VALUES (%(provider)s, %(id)s, %(now)s)
+        ON CONFLICT DO NOTHING
+        """,
+        provider=provider, id=provider_id, now=now,
+    ) == 1  # fmt: skip
+
+
+async def is_taken(conn: Connection, provider: str, provider_id: str) -> bool:
+    """Whether a provider has brought it before."""
+    return bool(
+        await value(
+            conn,
+            "SELECT EXISTS (SELECT FROM incoming WHERE provider = %(provider)s AND provider_id = %(id)s)",
+            provider=provider, id=provider_id,
+        )
+    )  # fmt: skip
+
+
+async def plan_reply(
+    conn: Connection, *, about: UUID, kind: str, contact_id: UUID, address_id: UUID, channel: str, language: str,
+    now: datetime, until: datetime,
+) -> None:  # fmt: skip
+    """A short answer by the way in which somebody wrote to us; the same answer about the same thing goes once."""
+    await run(
+        conn,
+        """
+        INSERT INTO deliveries (purpose, about, kind, recipient_kind, recipient_id, channel, address_id, language,
+                                urgency, due_at, expires_at, planned_at)
+        VALUES ('reply', %(about)s, %(kind)s, 'contact', %(contact)s, %(channel)s, %(address)s, %(language)s, 0,
+                %(now)s, %(until)s, %(now)s)
+        ON CONFLICT DO NOTHING
+        """,
+        about=about, kind=kind, contact=contact_id, channel=channel, address=address_id, language=language, now=now,
+        until=until,
+    )  # fmt: skip

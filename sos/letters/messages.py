@@ -1,0 +1,98 @@
+"""The letter on its way to those it is addressed to, and the news of it to those who signed."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from babel.lists import format_list
+
+from channels.base import Attachment, ChannelName, Message
+from sos.actions import store as actions
+from sos.actions.action import Target
+from sos.actions.steps import open_targets
+from sos.database import Connection
+from sos.ledger.delivery import Delivery
+from sos.letters import store
+from sos.letters.letter import Letter
+from sos.letters.steps import open_pdf
+from sos.members.member import name_in
+from sos.members.sealed import open_address, open_names, open_person
+from sos.messages import Letterbox, Links, make_mold
+from sos.outreach import store as outreach
+from sos.runtime import Runtime
+from sos.texts import Templates
+from sos.vault import Place
+
+
+def count_line(templates: Templates, language: str, letter: Letter) -> str:
+    """ "N organisations and M individuals from K countries", without what is none."""
+    count = templates.catalogue.count
+    signed = [
+        str(count(language, key, number))
+        for key, number in (("count.organisations", letter.organisations), ("count.individuals", letter.individuals))
+        if number
+    ]
+    return str(count(language, "count.countries", letter.countries, signed=format_list(signed, locale=language)))
+
+
+async def render_letter(runtime: Runtime, conn: Connection, deliveries: Sequence[Delivery]) -> Mapping[int, Message]:
+    """The emails to those whom letters are addressed to, with the letter as PDF."""
+    by_id = {one.id: one for one in deliveries}
+    messages: dict[int, Message] = {}
+    for row in await store.target_recipients(conn, list(by_id)):
+        delivery = by_id[row.delivery]
+        letter = await store.find_letter(conn, delivery.about)
+        assert letter
+        name = runtime.keys.open(row.name_sealed, Place("targets", "name", row.target_id))
+        title = runtime.keys.open(row.title_sealed, Place("targets", "title", row.target_id))
+        box = Letterbox(row.delivery, open_address(runtime.keys, row.address_id, row.address_sealed))
+        target = Target(row.target_id, name, title, delivery.language, box.address)
+        messages[row.delivery] = await _letter(runtime, conn, letter, target, box)
+    return messages
+
+
+async def _letter(runtime: Runtime, conn: Connection, letter: Letter, target: Target, box: Letterbox) -> Message:
+    text = (await actions.published_texts(conn, letter.action_id))[target.language]
+    file = (await store.files_of(conn, letter.id))[target.language]
+    mold = make_mold(
+        runtime.templates, "letter", target.language, ChannelName.EMAIL, title=text.title, addressee=target.name,
+        role=target.title, count_line=count_line(runtime.templates, target.language, letter), pages=file.pages,
+    )  # fmt: skip
+    pdf = Attachment(f"letter-{target.language}.pdf", "application/pdf", open_pdf(runtime.keys, letter.id, file))
+    links = Links(runtime.keys, runtime.settings)
+    return mold.fill(box, {}, links=links, attachments=(pdf,), may_unsubscribe=False)
+
+
+async def render_thanks(runtime: Runtime, conn: Connection, deliveries: Sequence[Delivery]) -> Mapping[int, Message]:
+    """The news to those who signed: their letter was sent."""
+    by_id = {one.id: one for one in deliveries}
+    told: dict[UUID, tuple[Letter, list[Target]]] = {}
+    messages: dict[int, Message] = {}
+    for row in await outreach.recipients(conn, list(by_id)):
+        delivery = by_id[row.delivery]
+        if delivery.about not in told:
+            letter = await store.find_letter(conn, delivery.about)
+            assert letter
+            told[delivery.about] = letter, await open_targets(conn, runtime.keys, letter.action_id)
+        messages[row.delivery] = await _thanks(runtime, conn, delivery, row, *told[delivery.about])
+    return messages
+
+
+async def _thanks(
+    runtime: Runtime, conn: Connection, delivery: Delivery, row: outreach.RecipientRow, letter: Letter,
+    targets: Sequence[Target],
+) -> Message:  # fmt: skip
+    text = (await actions.published_texts(conn, letter.action_id))[delivery.language]
+    what = "discreet" if row.discreet else "thanks"
+    mold = make_mold(
+        runtime.templates, what, delivery.language, delivery.channel, title=text.title,
+        count_line=count_line(runtime.templates, delivery.language, letter),
+        addressed_to=", ".join(one.name for one in targets),
+    )  # fmt: skip
+    links = Links(runtime.keys, runtime.settings)
+    own = {
+        "name": open_person(runtime.keys, row.contact_id, row.contact_sealed),
+        "organisation": name_in(open_names(runtime.keys, row.member_id, row.member_sealed), delivery.language),
+        "link": links.sign(row.delivery),
+    }
+    box = Letterbox(row.delivery, open_address(runtime.keys, row.address_id, row.address_sealed))
+    return mold.fill(box, own, links=links)
