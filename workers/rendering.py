@@ -44,7 +44,7 @@ async def _render_alike(runtime: Runtime, renderer: Renderer, deliveries: Sequen
         raise
     except Exception:
         if len(deliveries) == 1:
-            log.exception("delivery.unrenderable", delivery=deliveries[0].id)
+            log.exception("rendering.failed", delivery=deliveries[0].id)
             return {}
     messages: dict[int, Message] = {}
     for delivery in deliveries:

@@ -8,13 +8,14 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
-from redis.exceptions import RedisError
 
 from channels.base import Button, ChannelName, Message
 from sos.database import Connection, row, run, value
@@ -155,16 +156,28 @@ async def test_a_bell_is_heard_also_by_a_worker_that_does_not_sweep(runtime: Run
     assert diary.done == [SUBJECT]
 
 
-async def test_bells_are_heard_again_when_redis_comes_back(runtime: Runtime, conn: Connection) -> None:
+async def test_bells_are_heard_once_redis_is_there(runtime: Runtime, conn: Connection, redis_url: str) -> None:
     diary = Diary()
-    async with answering(runtime, {"write": diary}):
-        await asyncio.sleep(0.3)
-        with suppress(RedisError):
-            await runtime.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")  # type: ignore[no-untyped-call]
-        await asyncio.sleep(0.3)
-        await ask(runtime, SUBJECT)
-        await until(lambda: is_all_done(conn))
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        settings = replace(runtime.settings, redis_url=f"redis://127.0.0.1:{door.getsockname()[1]}")
+        async with answering(replace(runtime, settings=settings), {"write": diary}):
+            await asyncio.sleep(0.3)
+            await ask(runtime, SUBJECT)
+            async with await asyncio.start_server(partial(_pass_on, urlsplit(redis_url).path), sock=door):
+                await until(lambda: is_all_done(conn))
     assert diary.done == [SUBJECT]
+
+
+async def _pass_on(path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    there_reader, there_writer = await asyncio.open_unix_connection(path)
+    await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer), return_exceptions=True)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with closing(writer):
+        while data := await reader.read(4096):
+            writer.write(data)
 
 
 @asynccontextmanager
