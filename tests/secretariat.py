@@ -9,7 +9,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pyotp
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import BaseTestServer, TestClient, TestServer
+from aiohttp.web import Request
 from yarl import URL
 
 from sos.app import create_app
@@ -17,11 +18,14 @@ from sos.database import connect
 from sos.intake import store as intake_store
 from sos.intake.report import Told, Urgency, new_form_secret
 from sos.intake.steps import file_report
+from sos.reach import open_channels
 from sos.runtime import Runtime, open_runtime
 from sos.staff.staff import Person, Role
 from sos.staff.steps import NewStaff, find_person, join_staff
 from sos.vault import PrivateKey, digest
 from tests.make import make_settings
+
+Browser = TestClient[Request, None]
 
 PASSPHRASE = "four quiet words here"
 WORDS = Told(
@@ -56,7 +60,7 @@ class Seat:
     """Somebody of the secretariat at her own browser."""
 
     id: UUID
-    client: TestClient  # type: ignore[type-arg]  # the application's type adds nothing here
+    client: Browser
     csrf: str = ""
 
     async def read(self, path: str) -> Answer:
@@ -87,7 +91,7 @@ class Secretariat:
     runtime: Runtime
     clock: Clock
     recovery: PrivateKey
-    server: TestServer  # type: ignore[type-arg]
+    server: BaseTestServer
     stack: AsyncExitStack
     secrets: dict[UUID, tuple[str, str]] = field(default_factory=dict[UUID, tuple[str, str]])
 
@@ -100,7 +104,7 @@ class Secretariat:
 
     async def sign_in(self, staff_id: UUID) -> Seat:
         """She signs in at a browser of her own."""
-        client: TestClient = await self.stack.enter_async_context(TestClient(self.server))  # type: ignore[type-arg]
+        client: Browser = await self.stack.enter_async_context(TestClient(self.server))
         login, secret = self.secrets[staff_id]
         seat = Seat(staff_id, client)
         code = pyotp.TOTP(secret).at(self.clock.now)
@@ -143,5 +147,6 @@ async def open_secretariat(database_url: str, redis_url: str, directory: Path) -
     settings = make_settings(database_url, redis_url, directory)
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings, clock=clock))
-        server = await stack.enter_async_context(TestServer(create_app(runtime)))
+        channels = await stack.enter_async_context(open_channels(runtime))
+        server = await stack.enter_async_context(TestServer(create_app(runtime, channels)))
         yield Secretariat(runtime, clock, recovery, server, stack)
