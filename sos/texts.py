@@ -48,11 +48,11 @@ class Catalogue:
             self._forms[code] = dict(_entries(catalog))
             self._plural[code] = c2py(catalog.plural_expr)
 
-    def say(self, language: str, key: str, **values: object) -> Markup:
+    def say(self, language: str, key: str, /, **values: object) -> Markup:
         """The sentence for `key`, its values escaped (or kept, where they are Markup)."""
         return _fill(self._forms[language][key][0], values)
 
-    def count(self, language: str, key: str, number: int, **values: object) -> Markup:
+    def count(self, language: str, key: str, number: int, /, **values: object) -> Markup:
         """The form of a sentence that goes with a number, by the language's own plural rules."""
         form = self._forms[language][key][self._plural[language](number)]
         return _fill(form, {"number": format_decimal(number, locale=language), **values})
@@ -86,10 +86,10 @@ class Words:
     language: Language
     time_zone: ZoneInfo
 
-    def say(self, key: str, **values: object) -> Markup:
+    def say(self, key: str, /, **values: object) -> Markup:
         return self.catalogue.say(self.language.code, key, **values)
 
-    def count(self, key: str, number: int, **values: object) -> Markup:
+    def count(self, key: str, number: int, /, **values: object) -> Markup:
         return self.catalogue.count(self.language.code, key, number, **values)
 
     def number(self, number: int) -> str:
@@ -139,11 +139,11 @@ class Templates:
         )  # fmt: skip
         self._messages.filters.update(paragraphs=paragraphs, links=show_links)
 
-    def page(self, name: str, **values: object) -> str:
+    def page(self, name: str, /, **values: object) -> str:
         """A page as HTML."""
         return self._pages.get_template(name).render(values)
 
-    def message(self, what: str, language: str, part: str, **values: object) -> str:
+    def message(self, what: str, language: str, part: str, /, **values: object) -> str:
         """One part (`sms.txt`, `email.txt`, …) of a whole text in one language."""
         return self._messages.get_template(f"{what}/{language}/{part}").render(values).strip()
 
