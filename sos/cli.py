@@ -15,11 +15,11 @@ import pyotp
 from channels.base import ChannelName
 from sos import doctor as health
 from sos import up as all_in_one
+from sos.actor import SYSTEM
 from sos.config import Config, read_config
 from sos.database import SchemaBehind, UniqueViolation, migrate, open_pool
 from sos.embedded import CannotServe
 from sos.jobs import Record, RedisBell
-from sos.journal import SYSTEM
 from sos.log import configure_log
 from sos.members.importing import parse_members
 from sos.members.steps import ImportResult, import_members, preview_import

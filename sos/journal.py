@@ -7,18 +7,8 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from sos.actor import Actor
 from sos.database import Connection, rows, run
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Whoever did it: staff, contact, reporter, provider or the system itself."""
-
-    kind: str
-    id: UUID | None = None
-
-
-SYSTEM = Actor("system")
 
 
 @dataclass(frozen=True, slots=True)

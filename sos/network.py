@@ -4,9 +4,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sos import journal
+from sos.actor import SYSTEM
 from sos.database import Connection, run
 from sos.jobs import Record
-from sos.journal import SYSTEM
 from sos.vault import PrivateKey
 
 NETWORK = UUID(int=1)  # what the journal calls the network itself

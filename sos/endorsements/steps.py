@@ -5,11 +5,11 @@ from uuid import uuid4
 
 from sos import journal
 from sos.actions import store as actions
+from sos.actor import Actor
 from sos.database import Connection
 from sos.endorsements import store
 from sos.endorsements.endorsement import Answer, Became, Door, Ended, Invitation
 from sos.jobs import Record
-from sos.journal import Actor
 from sos.ledger import store as ledger
 from sos.members.member import name_in
 from sos.members.sealed import open_names, open_person

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from channels.base import Button, ChannelName, Incoming, Receipt
 from sos import journal
+from sos.actor import Actor
 from sos.endorsements import store as endorsements
 from sos.endorsements.endorsement import Answer, Became, Door, Ended, Invitation, NotHers
 from sos.endorsements.steps import answer, names_of
 from sos.inbound import store
 from sos.inbound.reading import TAPS, SaysSign, SaysStop, Tap, read_sms, read_tap
 from sos.jobs import Step
-from sos.journal import Actor
 from sos.ledger import steps as ledger
 from sos.members import store as members
 from sos.members.member import StopReason

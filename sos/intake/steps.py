@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from sos import journal
+from sos.actor import SYSTEM, Actor
 from sos.config import Config
 from sos.database import Connection
 from sos.intake import store
@@ -23,7 +24,6 @@ from sos.intake.report import (
     wait_after,
 )
 from sos.jobs import Record
-from sos.journal import SYSTEM, Actor
 from sos.staff import store as staff_store
 from sos.staff.custody import entrust_key, open_key
 from sos.staff.staff import Person

@@ -16,11 +16,11 @@ from sos.actions import store as actions
 from sos.actions.action import Action, Kind, NamesShown, State
 from sos.actions.action import Target as Addressee
 from sos.actions.steps import open_targets
+from sos.actor import SYSTEM, Actor
 from sos.database import Connection
 from sos.endorsements import store as endorsements
 from sos.endorsements.endorsement import Answer
 from sos.jobs import Step
-from sos.journal import SYSTEM, Actor
 from sos.ledger import store as ledger
 from sos.letters import store
 from sos.letters.letter import Letter, NobodySigned, NotTypeset, dump_signatories, hash_of, load_signatories

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+from sos.actor import Actor
 from sos.database import Connection
 from sos.jobs import Record
-from sos.journal import Actor, note
+from sos.journal import note
 from sos.members import store
 from sos.members.importing import Parsed, Row
 from sos.members.matching import Known, Plan, plan_import, spots_of

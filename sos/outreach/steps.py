@@ -9,11 +9,11 @@ from sos import journal
 from sos.actions import store as actions
 from sos.actions.action import Action, NotReady, State, ready_languages
 from sos.actions.steps import Prepared, find_prepared, missing_now
+from sos.actor import Actor
 from sos.config import Config
 from sos.database import Connection
 from sos.intake import store as intake
 from sos.intake.report import Stage
-from sos.journal import Actor
 from sos.ledger import store as ledger
 from sos.ledger.delivery import HoldScope
 from sos.members import store as members

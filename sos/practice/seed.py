@@ -6,12 +6,12 @@ from pathlib import Path
 import pyotp
 import structlog
 
+from sos.actor import SYSTEM
 from sos.config import Config
 from sos.intake.report import Urgency, new_form_secret
 from sos.intake.steps import file_report, open_report
 from sos.intake.store import list_without_case
 from sos.jobs import Record
-from sos.journal import SYSTEM
 from sos.members.importing import parse_members
 from sos.members.steps import import_members
 from sos.network import found_network

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sos.journal import Actor
+from sos.actor import Actor
 from sos.vault import PrivateKey
 
 SESSION_LENGTH = timedelta(hours=12)

@@ -13,9 +13,9 @@ import pyotp
 
 from channels.base import ChannelName
 from sos import journal
+from sos.actor import SYSTEM, Actor
 from sos.database import Connection
 from sos.jobs import Record
-from sos.journal import SYSTEM, Actor
 from sos.members.member import OwnerKind
 from sos.members.sealed import seal_address
 from sos.members.store import save_address

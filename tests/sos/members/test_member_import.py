@@ -9,10 +9,11 @@ from uuid import uuid4
 import pytest
 
 from channels.base import ChannelName
+from sos.actor import SYSTEM, Actor
 from sos.config import read_config
 from sos.database import UniqueViolation, value
 from sos.jobs import Record
-from sos.journal import SYSTEM, Actor, entries
+from sos.journal import entries
 from sos.members import store
 from sos.members.importing import parse_members
 from sos.members.member import Contact, OwnerKind, StopReason

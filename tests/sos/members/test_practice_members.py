@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from channels.base import ChannelName
+from sos.actor import SYSTEM
 from sos.config import Config
 from sos.database import value
 from sos.jobs import Record
-from sos.journal import SYSTEM
 from sos.members import store
 from sos.members.importing import Parsed, Row, parse_members
 from sos.members.member import OWN_SCRIPT, MemberKind, Standing, name_in
