@@ -69,7 +69,7 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     except (OperationalError, PoolTimeout):
         log.exception("database.lost", route=_route(request))
         return page(request, "error.html", status=503, what="database")
-    except web.HTTPException:
+    except (web.HTTPException, ConnectionResetError):  # answered already, or the reader has gone away
         raise
     except Exception:
         log.exception("request.failed", route=_route(request), method=request.method)
