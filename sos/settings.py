@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
+
 from channels.base import ChannelName, SmtpServer, TelegramBot, TwilioAccount
 
 SMTP_SECURITY = {"smtps": "tls", "smtp+starttls": "starttls", "smtp": "none"}
@@ -78,7 +81,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     env = _Environment(environment)
     port = env.number("SOS_PORT", 8080)
     return Settings(
-        database_url=env.text("SOS_DATABASE_URL"),
+        database_url=_database_url(env),
         redis_url=env.text("SOS_REDIS_URL"),
         key_file=Path(env.text("SOS_KEY_FILE")),
         host=env.text("SOS_HOST", "127.0.0.1"),
@@ -88,6 +91,17 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         twilio=_twilio(env) if env.has("SOS_TWILIO_SID") else None,
         telegram=_telegram(env) if env.has("SOS_TELEGRAM_TOKEN_FILE") else None,
     )
+
+
+def _database_url(env: _Environment) -> str:
+    """The database's address, with the password from its own file where there is one."""
+    url = env.text("SOS_DATABASE_URL")
+    if not env.has("SOS_DATABASE_PASSWORD_FILE"):
+        return url
+    try:
+        return make_conninfo(url, password=env.secret("SOS_DATABASE_PASSWORD_FILE"))
+    except ProgrammingError as wrong:
+        raise BadSetting("SOS_DATABASE_URL should look like postgresql://user@host/database") from wrong
 
 
 def is_loopback(host: str) -> bool:
