@@ -14,12 +14,14 @@ from aiohttp.web import Request
 from yarl import URL
 
 from sos.app import create_app
-from sos.database import connect
+from sos.database import open_pool
 from sos.intake import store as intake_store
 from sos.intake.report import Told, Urgency, new_form_secret
 from sos.intake.steps import file_report
+from sos.jobs import Record, RedisBell
+from sos.network import found_network
 from sos.reach import open_channels
-from sos.runtime import Runtime, open_runtime
+from sos.runtime import Runtime, open_redis, open_runtime
 from sos.staff.staff import Person, Role
 from sos.staff.steps import NewStaff, find_person, join_staff
 from sos.vault import PrivateKey, digest
@@ -138,13 +140,11 @@ class Secretariat:
 @asynccontextmanager
 async def open_secretariat(database_url: str, redis_url: str, directory: Path) -> AsyncIterator[Secretariat]:
     """Found a network with a recovery key, and serve it."""
-    recovery, clock = PrivateKey.new(), Clock()
-    async with connect(database_url) as conn:
-        await conn.execute(
-            "INSERT INTO network (kind, recovery_key, founded_at) VALUES ('practice', %s, %s)",
-            [recovery.public(), clock.now],
-        )
-    settings = make_settings(database_url, redis_url, directory)
+    clock, settings = Clock(), make_settings(database_url, redis_url, directory)
+    pool, redis = await open_pool(database_url, size=1), open_redis(redis_url)
+    recovery = await found_network(Record(pool, RedisBell(redis)), "practice", clock.now)
+    await pool.close()
+    await redis.aclose()
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings, clock=clock))
         channels = await stack.enter_async_context(open_channels(runtime))

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from channels.base import ChannelName
 from sos.ledger import store as ledger_store
 from sos.ledger.delivery import HoldScope
 from sos.staff.staff import NotGranted, Role
@@ -12,6 +13,7 @@ from sos.triage import store
 from sos.triage.case import ConsentValue, permits
 from sos.triage.consent import WITHDRAWN
 from sos.triage.steps import withheld_names
+from tests.make import plan_deliveries
 from tests.secretariat import Answer, Seat, Secretariat
 from tests.sos.triage.make import case_id_in, make_case
 
@@ -113,6 +115,22 @@ async def test_a_withdrawal_stops_at_once_whatever_the_case_still_sends(
     shown = await answer(amina, path, subject, [scope], "withdrawn")
     assert await held(secretariat, path) is stops
     assert ("Nothing more leaves for this case" in shown.text) is stops
+
+
+async def test_after_a_withdrawal_no_message_of_the_case_can_be_claimed(secretariat: Secretariat) -> None:
+    amina = await secretariat.seat("Amina", Role.TRIAGE)
+    path, other = await make_case(secretariat, amina), await make_case(secretariat, amina)
+    [subject] = await subjects_of(secretariat, path)
+    now = secretariat.clock.now
+    async with secretariat.runtime.record.step() as step:
+        await plan_deliveries(step.conn, 3, case_id=case_id_in(path), now=now)
+        [elsewhere] = await plan_deliveries(step.conn, case_id=case_id_in(other), now=now)
+    await answer(amina, path, subject, ["members"], "withdrawn")
+    async with secretariat.runtime.record.step() as step:
+        claimed = await ledger_store.claim(
+            step.conn, ChannelName.EMAIL, purposes=["action"], now=now, until=now + timedelta(minutes=1)
+        )
+    assert [delivery.id for delivery in claimed] == [elsewhere]
 
 
 async def test_a_withdrawal_counts_after_the_case_is_closed_too(secretariat: Secretariat) -> None:
