@@ -181,12 +181,16 @@ class SmtpServer:
 
 @dataclass(frozen=True, slots=True)
 class TwilioAccount:
-    """A Twilio account and its REST address (settings move it to a stand-in in tests)."""
+    """A Twilio account and its REST address (settings move it to a stand-in in tests).
+
+    `per_second` is what the sender may send: one a second for a long code (twilio.com/docs, "Message throughput").
+    """
 
     url: str
     sid: str
     token: str
     sender: str
+    per_second: int = 1
 
 
 @dataclass(frozen=True, slots=True)

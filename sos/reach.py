@@ -40,7 +40,9 @@ async def _real_ones(runtime: Runtime, stack: AsyncExitStack) -> Channels:
         found[ChannelName.EMAIL] = resolve_name("channels.email:EmailChannel")(settings.smtp)
     if settings.twilio:
         session = await stack.enter_async_context(resolve_name("aiohttp:ClientSession")(trust_env=False))
-        found[ChannelName.SMS] = resolve_name("channels.sms:SmsChannel")(settings.twilio, session)
+        found[ChannelName.SMS] = resolve_name("channels.sms:SmsChannel")(
+            settings.twilio, session, per_second=settings.twilio.per_second
+        )
     if settings.telegram:
         found[ChannelName.TELEGRAM] = resolve_name("channels.telegram:TelegramChannel")(settings.telegram)
     return found

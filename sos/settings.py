@@ -72,6 +72,12 @@ class _Environment:
             raise BadSetting(f"{name} should be a port number between 1 and 65535")
         return int(found)
 
+    def rate(self, name: str, default: int) -> int:
+        found = self.text(name, str(default))
+        if not found.isdecimal() or not 0 < int(found) <= 1000:
+            raise BadSetting(f"{name} should be a number of messages a second between 1 and 1000")
+        return int(found)
+
     def has(self, name: str) -> bool:
         return bool(self._values.get(name, "").strip())
 
@@ -146,6 +152,7 @@ def _twilio(env: _Environment) -> TwilioAccount:
         sid=env.text("SOS_TWILIO_SID"),
         token=env.secret("SOS_TWILIO_TOKEN_FILE"),
         sender=env.text("SOS_TWILIO_FROM"),
+        per_second=env.rate("SOS_SMS_PER_SECOND", 1),
     )
 
 
