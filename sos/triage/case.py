@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sos.config import Consent
 from sos.intake.report import Urgency
 
 MOST_PEOPLE = 10_000_000
@@ -258,17 +257,11 @@ def permits(values: Iterable[ConsentValue]) -> bool:
     return strictest(values) in {ConsentValue.YES, ConsentValue.ANONYMISED}
 
 
-def is_taken_back(rules: Consent, scope: str, history: Sequence[ConsentValue]) -> bool:
-    """Whether one subject's answers to one scope, oldest first, stop what is being sent.
+def is_taken_back(history: Sequence[ConsentValue], *, plainly: bool) -> bool:
+    """Whether one subject's answers to a scope that actions lean on, oldest first, stop what is being sent.
 
-    They do if an action, or a name in its text, may lean on that scope, and the last answer withdraws it or falls
-    behind an earlier one.
+    They do if the last one withdraws, or falls behind an earlier one. `plainly`: only a plain yes was enough.
     """
-    if scope == rules.name:
-        enough = {ConsentValue.YES}
-    elif any(scope in needed for needed in rules.needed.values()):
-        enough = {ConsentValue.YES, ConsentValue.ANONYMISED}
-    else:
-        return False
+    enough = {ConsentValue.YES} if plainly else {ConsentValue.YES, ConsentValue.ANONYMISED}
     last = history[-1] if history else ConsentValue.NO
     return last is ConsentValue.WITHDRAWN or (last not in enough and bool(enough & set(history)))

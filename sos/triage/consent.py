@@ -97,8 +97,12 @@ async def is_held(conn: Connection, case_id: UUID) -> bool:
 
 
 def taken_back(rules: Consent, answers: Iterable[store.ConsentRow]) -> Sequence[tuple[UUID, str]]:
-    """Which subject has taken back which scope; the answers come oldest first."""
+    """Which subject has taken back which scope that actions, or names in their texts, lean on; oldest answer first."""
+    leant_on = {rules.name, *(scope for scopes in rules.needed.values() for scope in scopes)}
     histories: dict[tuple[UUID, str], list[ConsentValue]] = {}
     for answer in answers:
-        histories.setdefault((answer.subject_id, answer.scope), []).append(answer.value)
-    return [(subject, scope) for (subject, scope), said in histories.items() if is_taken_back(rules, scope, said)]
+        if answer.scope in leant_on:
+            histories.setdefault((answer.subject_id, answer.scope), []).append(answer.value)
+    return [
+        (who, scope) for (who, scope), said in histories.items() if is_taken_back(said, plainly=scope == rules.name)
+    ]
