@@ -1,10 +1,12 @@
 """`sos doctor`: whether this installation can do its work, line by line."""
 
+import asyncio
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from redis.exceptions import RedisError
@@ -18,6 +20,7 @@ from sos.vault import BadKeyFile, KeyFile
 LEAST_DISK_BYTES = 2 * 1024**3
 MOST_CLOCK_DRIFT = timedelta(seconds=5)
 FEWEST_READERS = 2
+CONNECT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +96,28 @@ async def _providers(conn: Connection, settings: Settings) -> Finding:
         require_matching_network(await find_network(conn), settings)
     except BadSetting as wrong:
         return Finding("providers", False, str(wrong))
+    away = [name for name, address in _addresses(settings).items() if not await _answers(*address)]
+    if away:
+        return Finding("providers", False, f"no answer from {', '.join(away)}")
     return Finding("providers", True, ", ".join(settings.providers) or "none: practice")
+
+
+def _addresses(settings: Settings) -> dict[str, tuple[str, int]]:
+    """Where each configured provider is."""
+    found = {"email": (settings.smtp.host, settings.smtp.port)} if settings.smtp else {}
+    for name, account in (("sms", settings.twilio), ("telegram", settings.telegram)):
+        if account:
+            parts = urlsplit(account.url)
+            found[name] = (parts.hostname or "", parts.port or 443)
+    return found
+
+
+async def _answers(host: str, port: int) -> bool:
+    """Whether something takes a connection there; nothing is said to it."""
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -18,6 +18,7 @@ from sos.supervisor import Child, supervise
 from sos.vault import KeyFile
 
 STATE = Path(__file__).parent.parent / ".sos"
+PROBE = aiohttp.ClientTimeout(total=2)
 PAGES = ("/ choose a language", "/en/report file a report", "/desk the secretariat", "/demo accounts, phones, a tour")
 
 
@@ -70,7 +71,7 @@ async def prepare_practice(settings: Settings) -> None:
 
 async def _answers(url: str) -> bool:
     try:
-        async with aiohttp.ClientSession(trust_env=False) as session, session.get(url) as response:
+        async with aiohttp.ClientSession(trust_env=False, timeout=PROBE) as session, session.get(url) as response:
             return response.status == 200
     except (aiohttp.ClientError, OSError):
         return False
