@@ -1,5 +1,6 @@
 """Consent of those in danger: its history, its strictness, and what a withdrawal stops."""
 
+import re
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -47,8 +48,11 @@ async def test_every_answer_is_kept_with_who_when_and_how(secretariat: Secretari
     assert "3 answers so far" in shown.text
     history = shown.text.split("3 answers so far")[1].split("</details>")[0]
     assert history.index("said anonymised") < history.index("said yes")
-    assert "<bdi>Bruno</bdi>, 14 Mar 2031, 20:00 UTC" in history
-    assert "<bdi>Amina</bdi>, 14 Mar 2031, 09:00 UTC" in history
+    assert re.findall(r"<bdi>(\w+)</bdi>, [^<]*(\d\d:\d\d)", history) == [
+        ("Bruno", "20:00"),
+        ("Amina", "09:00"),
+        ("Amina", "09:00"),
+    ]
     async with secretariat.runtime.record.reading() as conn:
         assert await store.consent_values(conn, case_id_in(path), "members") == {subject: ConsentValue.ANONYMISED}
         assert await store.consent_values(conn, case_id_in(path), "target") == {subject: ConsentValue.YES}
