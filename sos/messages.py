@@ -1,5 +1,6 @@
 """Messages: a whole text rendered once for a language and channel, then filled for each recipient."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -7,12 +8,15 @@ from urllib.parse import urlsplit
 
 from channels.base import Attachment, Button, ChannelName, Message
 from sos.settings import Settings
-from sos.texts import Templates
+from sos.texts import Templates, isolate
 from sos.vault import KeyFile
 
 # What differs from one recipient to the next; it stands as a mark in the rendered text until it is filled in.
 SLOTS = ("name", "organisation", "link", "code", "deadline")
 MARKS = {slot: f"\ue000{slot}\ue001" for slot in SLOTS}
+MARK = re.compile(f"\ue000({'|'.join(SLOTS)})\ue001")
+_MARKING = dict.fromkeys(map(ord, "\ue000\ue001\u202a\u202b\u202c\u202d\u202e"))
+NAMES = frozenset({"name", "organisation"})  # may be written in another direction than the text around them
 # What each purpose of a signed link may be used for.
 SIGN, TAP, UNSUBSCRIBE, RECEIPT = "sign", "tap", "unsubscribe", "receipt"
 
@@ -41,6 +45,7 @@ class Mold:
     ) -> Message:  # fmt: skip
         """The message to one recipient."""
         by_email = self.channel is ChannelName.EMAIL
+        own = {slot: self._isolated(slot, words) for slot, words in own.items()}
         return Message(
             delivery=box.delivery,
             address=box.address,
@@ -56,17 +61,19 @@ class Mold:
             reference=own.get("reference", ""),
         )
 
+    def _isolated(self, slot: str, words: str) -> str:
+        """A name keeps its direction to itself; an SMS cannot afford the two characters, nor show them everywhere."""
+        return isolate(words) if slot in NAMES and self.channel is not ChannelName.SMS else words
+
 
 def _fill(text: str, own: Mapping[str, str], *, is_html: bool = False) -> str:
-    for slot, mark in MARKS.items():
-        if mark in text:
-            text = text.replace(mark, escape(own[slot]) if is_html else own[slot])
-    return text
+    """Every mark at once, so that a name which looks like a mark stays a name."""
+    return MARK.sub(lambda mark: escape(own[mark[1]]) if is_html else own[mark[1]], text)
 
 
 def make_mold(templates: Templates, what: str, language: str, channel: ChannelName, **values: object) -> Mold:
-    """Render `templates/messages/<what>/<language>/` for one channel."""
-    values = {**MARKS, **values}
+    """Render `templates/messages/<what>/<language>/` for one channel; no value can bring a mark of its own."""
+    values = {**MARKS, **{name: value if name in MARKS else _inert(value) for name, value in values.items()}}
 
     def part(name: str) -> str:
         return templates.message(what, language, name, **values)
@@ -77,7 +84,16 @@ def make_mold(templates: Templates, what: str, language: str, channel: ChannelNa
         return Mold(channel, language, "", "", part("telegram.html"))
     text = part("email.txt")
     html = templates.email_html(language, text)
-    return Mold(channel, language, " ".join(part("subject.txt").split()), text, html)
+    return Mold(channel, language, _subject(part("subject.txt")), text, html)
+
+
+def _inert(value: object) -> object:
+    return value.translate(_MARKING) if isinstance(value, str) else value
+
+
+def _subject(text: str) -> str:
+    """On one line, and never the beginning of an encoded word, which no mail may hold as plain text."""
+    return " ".join(text.split()).replace("=?", "= ?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Languages, catalogues, pages and messages: everything that people read is rendered here."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from gettext import c2py
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta, get_timezone_location
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
@@ -16,6 +17,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
+# Nothing that is typed shows these, and a pasted text may hold them: controls, private use, and what turns lines round.
+UNSEEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 LINK = re.compile(r"(\ue000link\ue001|https?://[^\s<]+)")
 
 
@@ -100,11 +104,33 @@ class Words:
 
     def when(self, at: datetime) -> str:
         """A moment in the reader's own time zone, with its name."""
-        return format_datetime(at, "d MMM y, HH:mm zzz", tzinfo=self.time_zone, locale=self.language.code)
+        return moment(at, self.time_zone, self.language.code)
 
     def until(self, at: datetime, now: datetime) -> str:
         """How far away a moment is: "in 3 hours", "2 days ago"."""
         return format_timedelta(at - now, add_direction=True, threshold=1.2, locale=self.language.code)
+
+
+def moment(at: datetime, time_zone: ZoneInfo, language: str) -> str:
+    """A moment as people there write it, by the clock of a city that they know: "1 October 2026, 00:05 (Amman)"."""
+    local = at.astimezone(time_zone)
+    city = get_timezone_location(time_zone, locale=language, return_city=True).rpartition("/")[2]
+    return f"{format_date(local, 'long', locale=language)}, {format_time(local, 'HH:mm', locale=language)} ({city})"
+
+
+def clean_text(text: str) -> str:
+    """What somebody typed or pasted, in NFC, without characters that nobody sees and that could turn a line round."""
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "".join(char for char in text if char in "\n\t" or _is_seen(char))
+
+
+def _is_seen(char: str) -> bool:
+    return char not in TURNING and unicodedata.category(char) not in UNSEEN
+
+
+def clean_line(text: str) -> str:
+    """The same on one line, with single spaces."""
+    return " ".join(clean_text(text.replace("\u2028", " ").replace("\u2029", " ")).split())
 
 
 def bdi(text: str) -> Markup:

@@ -1,18 +1,16 @@
 """An action: an alert or a sign-on letter, its texts, and what it takes to approve it. No I/O."""
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sos.members.member import fold
+from sos.actions.naming import count_names
 from sos.vault import digest
 
 SUMMARY_WORDS = 40
-SHORTEST_NAME = 4  # a shorter part of a name would be found in half of all texts
 
 
 class Kind(StrEnum):
@@ -87,6 +85,10 @@ class Text:
     def dump(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
 
+    def count_names(self, names: Iterable[str]) -> int:
+        """How many of these names stand in it."""
+        return count_names("\n".join((self.title, self.summary, self.body)), names)
+
     @classmethod
     def load(cls, clear: str) -> "Text":
         return cls(**json.loads(clear))
@@ -94,13 +96,17 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A text on its way, with who wrote and who reviewed it. `names_found` is None until somebody who may looks."""
+    """A text on its way, with who wrote and who reviewed it.
+
+    `names_found` is None until somebody who may looks; `names_looked_for` says whose names she looked for.
+    """
 
     language: str
     is_original: bool
     state: TextState
     text: Text
     names_found: int | None
+    names_looked_for: frozenset[UUID]
     written_by: UUID
     written_at: datetime
     reviewed_by: UUID | None
@@ -131,7 +137,7 @@ class NotOpenForChanges(Exception):
 
 
 class MayNotApprove(Exception):
-    """Whoever drafted, wrote, translated or verified does not approve the same action."""
+    """Whoever drafted, wrote, translated, addressed or verified does not approve the same action."""
 
 
 class NotReady(Exception):
@@ -145,6 +151,18 @@ class OwnText(Exception):
     """A text is reviewed by somebody who did not write it."""
 
 
+class TextMoved(Exception):
+    """This is not the text that stands there now, or it is out of date: look at it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """The names that may not stand in a text, and whose they are."""
+
+    names: tuple[str, ...]
+    subjects: frozenset[UUID]
+
+
 def ready_languages(drafts: Iterable[Draft]) -> tuple[str, ...]:
     """The languages that may be sent: those reviewed since the original last changed."""
     return tuple(draft.language for draft in drafts if draft.state is TextState.REVIEWED)
@@ -152,32 +170,36 @@ def ready_languages(drafts: Iterable[Draft]) -> tuple[str, ...]:
 
 def fingerprint(action: Action, drafts: Sequence[Draft], targets: Sequence[Target]) -> bytes:
     """What an approval is bound to: every text that will be sent, the audience, the addressees and the deadline."""
-    ready = [draft for draft in drafts if draft.state is TextState.REVIEWED]
+    ready = sorted((draft.language, draft.text.hash.hex()) for draft in drafts if draft.state is TextState.REVIEWED)
     return digest(
-        str(action.id), action.kind, action.urgency, action.names_shown, action.deadline_at.isoformat(),
-        "regions", *sorted(action.regions), "groups", *sorted(action.groups),
-        *(part for draft in ready for part in ("text", draft.language, draft.text.hash.hex())),
-        *(part for one in targets for part in ("target", one.name, one.title, one.language, one.email)),
+        str(action.id), action.kind, action.urgency, action.names_shown, action.deadline_at.astimezone(UTC).isoformat(),
+        _part("regions", sorted(set(action.regions))),
+        _part("groups", sorted(set(action.groups))),
+        _part("texts", [part for text in ready for part in text]),
+        _part("targets", [part for one in targets for part in (one.name, one.title, one.language, one.email)]),
     )  # fmt: skip
 
 
-def authors(action: Action, drafts: Iterable[Draft]) -> frozenset[UUID]:
-    """Everybody who drafted the action or wrote one of its texts."""
-    return frozenset({action.drafted_by, *(draft.written_by for draft in drafts)})
+def _part(name: str, values: Iterable[str]) -> str:
+    """One part of a fingerprint, closed in itself, so that no two lists run together."""
+    return digest(name, *values).hex()
 
 
 def missing_for_approval(
     action: Action, drafts: Sequence[Draft], targets: Sequence[Target], *, is_verified: bool, is_permitted: bool,
-    now: datetime,
+    withheld: frozenset[UUID], now: datetime,
 ) -> tuple[str, ...]:  # fmt: skip
-    """Everything that still stands between an action and its approval, all at once."""
+    """Everything that still stands between an action and its approval, all at once.
+
+    `withheld` are those in danger whose names no text may hold.
+    """
     ready = ready_languages(drafts)
     sent = [draft for draft in drafts if draft.language in ready]
     checks = {
         "approve.missing.verified": is_verified,
         "approve.missing.consent": is_permitted,
         "approve.missing.reviewed": any(draft.is_original for draft in sent),
-        "approve.missing.checked": all(draft.names_found is not None for draft in sent),
+        "approve.missing.checked": all(is_checked(draft, withheld) for draft in sent),
         "approve.missing.withheld": not any(draft.names_found for draft in sent),
         "approve.missing.addressed": action.kind is not Kind.LETTER or bool(targets),
         "approve.missing.languages": all(target.language in ready for target in targets),
@@ -186,16 +208,6 @@ def missing_for_approval(
     return tuple(key for key, is_done in checks.items() if not is_done)
 
 
-def count_names(text: Text, names: Iterable[str]) -> int:
-    """How many of these names stand in a text, whole or by one of their longer words, whatever the accents."""
-    words = _words(" ".join((text.title, text.summary, text.body)))
-    return sum(1 for name in names if _stands_in(_words(name), words))
-
-
-def _words(text: str) -> list[str]:
-    return [fold(word) for word in re.split(r"[\s\-–—/'’.]+", text)]
-
-
-def _stands_in(name: list[str], words: list[str]) -> bool:
-    longer = {part for part in name if len(part) >= SHORTEST_NAME}
-    return f" {' '.join(name)} " in f" {' '.join(words)} " or not longer.isdisjoint(words)
+def is_checked(draft: Draft, withheld: frozenset[UUID]) -> bool:
+    """Whether exactly this text was searched for the names of everybody whose name is withheld now."""
+    return draft.names_found is not None and withheld <= draft.names_looked_for

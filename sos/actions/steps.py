@@ -21,14 +21,14 @@ from sos.actions.action import (
     State,
     Target,
     Text,
+    TextMoved,
     TextState,
-    authors,
-    count_names,
+    Withheld,
     fingerprint,
     missing_for_approval,
 )
 from sos.config import Config
-from sos.database import Connection
+from sos.database import Connection, NoSuchRow
 from sos.jobs import Record, Step
 from sos.members.member import OwnerKind
 from sos.members.sealed import open_address, seal_address
@@ -36,6 +36,7 @@ from sos.members.store import save_address
 from sos.staff.staff import Person
 from sos.triage import case as triage
 from sos.triage import store as triage_store
+from sos.triage.steps import withheld_subjects
 from sos.vault import KeyFile, Place
 
 
@@ -65,6 +66,13 @@ class Prepared:
     def fingerprint(self) -> bytes:
         return fingerprint(self.action, self.drafts, self.targets)
 
+    @property
+    def is_approved(self) -> bool:
+        """Whether somebody has approved exactly what is here now."""
+        if self.action.state is not State.APPROVED or self.approval is None:
+            return False
+        return self.approval.fingerprint == self.fingerprint
+
 
 def _place(action_id: UUID, language: str) -> Place:
     """A draft moved to another action or language does not open."""
@@ -73,18 +81,22 @@ def _place(action_id: UUID, language: str) -> Place:
 
 async def draft_action(
     record: Record, keys: KeyFile, person: Person, case_id: UUID, new: NewAction, now: datetime,
-    *, names: Sequence[str] | None,
+    *, withheld: Withheld | None,
 ) -> UUID:  # fmt: skip
-    """Begin an action of a case with its first text. `names` are those withheld, if this person may read them."""
+    """Begin an action of a case with its first text; `withheld` where this person may read those names.
+
+    Raises NoSuchRow.
+    """
     async with record.step() as step:
         case = await triage_store.find_case(step.conn, case_id)
-        assert case
+        if case is None:
+            raise NoSuchRow
         action = Action(
             uuid4(), case_id, new.kind, case.urgency, State.DRAFT, new.names_shown, new.regions, new.groups,
             new.deadline_at, person.id, now,
         )  # fmt: skip
         await store.insert_action(step.conn, action)
-        draft = _sealed_draft(keys, action.id, new.language, new.text, person, now, names=names, is_original=True)
+        draft = _sealed_draft(keys, action.id, new.language, new.text, person, now, withheld=withheld, is_original=True)
         await store.write_draft(step.conn, action.id, draft)
         await journal.note(step.conn, "action.drafted", person.actor, action.id, now, kind=new.kind)
     return action.id
@@ -92,7 +104,7 @@ async def draft_action(
 
 def _sealed_draft(
     keys: KeyFile, action_id: UUID, language: str, text: Text, person: Person, now: datetime,
-    *, names: Sequence[str] | None, is_original: bool,
+    *, withheld: Withheld | None, is_original: bool,
 ) -> store.DraftRow:  # fmt: skip
     return store.DraftRow(
         language=language,
@@ -100,7 +112,8 @@ def _sealed_draft(
         state=TextState.DRAFT,
         sealed=keys.seal(text.dump(), _place(action_id, language)),
         hash=text.hash,
-        names_found=None if names is None else count_names(text, names),
+        names_found=text.count_names(withheld.names) if withheld else None,
+        names_looked_for=withheld.subjects if withheld else frozenset(),
         written_by=person.id,
         written_at=now,
         reviewed_by=None,
@@ -109,7 +122,7 @@ def _sealed_draft(
 
 async def write_text(
     record: Record, keys: KeyFile, person: Person, action_id: UUID, language: str, text: Text, now: datetime,
-    *, names: Sequence[str] | None,
+    *, withheld: Withheld | None,
 ) -> None:  # fmt: skip
     """Write or rewrite the text of one language; a changed original puts its translations out of date.
 
@@ -117,11 +130,12 @@ async def write_text(
     """
     async with record.step() as step:
         await _lock_open(step.conn, action_id)
-        drafts = await store.list_drafts(step.conn, action_id)
-        is_original = any(draft.is_original and draft.language == language for draft in drafts)
-        draft = _sealed_draft(keys, action_id, language, text, person, now, names=names, is_original=is_original)
+        standing = {draft.language: draft for draft in await store.list_drafts(step.conn, action_id)}
+        before = standing.get(language)
+        is_original = before is not None and before.is_original
+        draft = _sealed_draft(keys, action_id, language, text, person, now, withheld=withheld, is_original=is_original)
         await store.write_draft(step.conn, action_id, draft)
-        if is_original:
+        if before and before.is_original and before.hash != draft.hash:
             await store.outdate_translations(step.conn, action_id)
         await _void_approval(step, action_id, person, now)
         await journal.note(step.conn, "text.written", person.actor, action_id, now, language=language)
@@ -130,23 +144,34 @@ async def write_text(
 async def review_text(
     record: Record, person: Person, action_id: UUID, language: str, hash_seen: bytes, now: datetime
 ) -> None:
-    """Somebody who did not write it says that exactly this text is right. Raises OwnText, NotOpenForChanges."""
+    """Somebody who did not write it says that exactly this text is right; saying it twice is saying it once.
+
+    Raises OwnText, TextMoved, NotOpenForChanges.
+    """
     async with record.step() as step:
         await _lock_open(step.conn, action_id)
-        if not await store.mark_reviewed(step.conn, action_id, language, hash_seen, person.id):
+        drafts = {draft.language: draft for draft in await store.list_drafts(step.conn, action_id)}
+        draft = drafts.get(language)
+        if draft is None or draft.hash != hash_seen or draft.state is TextState.OUTDATED:
+            raise TextMoved
+        if draft.written_by == person.id:
             raise OwnText
+        if not await store.mark_reviewed(step.conn, action_id, language, hash_seen, person.id):
+            return
         await _void_approval(step, action_id, person, now)
         await journal.note(step.conn, "text.reviewed", person.actor, action_id, now, language=language)
 
 
 async def check_names(
-    record: Record, keys: KeyFile, person: Person, action_id: UUID, names: Sequence[str], now: datetime
+    record: Record, keys: KeyFile, person: Person, action_id: UUID, withheld: Withheld, now: datetime
 ) -> None:
     """Look for withheld names in every text, in the session of somebody who may read them."""
     async with record.step() as step:
         for draft in await open_drafts(step.conn, keys, action_id):
-            found = count_names(draft.text, names)
-            await store.record_names_found(step.conn, action_id, draft.language, draft.text.hash, found)
+            await store.record_names_found(
+                step.conn, action_id, draft.language, draft.text.hash, draft.text.count_names(withheld.names),
+                looked_for=withheld.subjects,
+            )  # fmt: skip
         await journal.note(step.conn, "texts.checked", person.actor, action_id, now)
 
 
@@ -189,7 +214,10 @@ async def add_target(
 async def approve(
     record: Record, keys: KeyFile, config: Config, person: Person, action_id: UUID, seen: bytes, now: datetime
 ) -> None:
-    """Somebody else's word for exactly what she saw. Raises MayNotApprove, NotReady, NotOpenForChanges."""
+    """Somebody else's word for exactly what she saw; what a colleague has approved just now stays hers.
+
+    Raises MayNotApprove, NotReady, NotOpenForChanges.
+    """
     async with record.step() as step:
         await _lock_open(step.conn, action_id)
         prepared = await find_prepared(step.conn, keys, action_id)
@@ -199,6 +227,8 @@ async def approve(
             missing = ("approve.missing.changed", *missing)
         if missing:
             raise NotReady(missing)
+        if prepared.is_approved:
+            return
         await store.void_approval(step.conn, action_id, now)
         await store.insert_approval(step.conn, action_id, Approval(prepared.fingerprint, person.id, now))
         await store.set_state(step.conn, action_id, was=(State.DRAFT,), becomes=State.APPROVED)
@@ -206,9 +236,13 @@ async def approve(
 
 
 async def _require_another(conn: Connection, prepared: Prepared, person: Person) -> None:
-    verifiers = await triage_store.verifiers_of(conn, prepared.action.case_id)
-    if person.id in authors(prepared.action, prepared.drafts) | verifiers:
+    if person.id in await find_barred(conn, prepared.action):
         raise MayNotApprove
+
+
+async def find_barred(conn: Connection, action: Action) -> frozenset[UUID]:
+    """Who may not approve this action: everybody who had a hand in it, or in verifying its case."""
+    return await store.shapers_of(conn, action.id) | await triage_store.verifiers_of(conn, action.case_id)
 
 
 async def missing_now(conn: Connection, config: Config, prepared: Prepared, now: datetime) -> tuple[str, ...]:
@@ -220,6 +254,7 @@ async def missing_now(conn: Connection, config: Config, prepared: Prepared, now:
         action, prepared.drafts, prepared.targets,
         is_verified=case.state == triage.State.VERIFIED,
         is_permitted=await is_permitted(conn, config, action),
+        withheld=await withheld_subjects(conn, action.case_id, config),
         now=now,
     )  # fmt: skip
 
@@ -234,9 +269,10 @@ async def is_permitted(conn: Connection, config: Config, action: Action) -> bool
 
 
 async def find_prepared(conn: Connection, keys: KeyFile, action_id: UUID) -> Prepared:
-    """An action with its texts, its addressees and its approval, opened."""
+    """An action with its texts, its addressees and its approval, opened. Raises NoSuchRow."""
     action = await store.find_action(conn, action_id)
-    assert action
+    if action is None:
+        raise NoSuchRow
     drafts = tuple(await open_drafts(conn, keys, action_id))
     targets = tuple(await open_targets(conn, keys, action_id))
     return Prepared(action, drafts, targets, await store.standing_approval(conn, action_id))
@@ -248,7 +284,7 @@ async def open_drafts(conn: Connection, keys: KeyFile, action_id: UUID) -> list[
         Draft(
             row.language, row.is_original, row.state,
             Text.load(keys.open(row.sealed, _place(action_id, row.language))),
-            row.names_found, row.written_by, row.written_at, row.reviewed_by,
+            row.names_found, row.names_looked_for, row.written_by, row.written_at, row.reviewed_by,
         )
         for row in await store.list_drafts(conn, action_id)
     ]  # fmt: skip

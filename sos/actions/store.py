@@ -1,5 +1,6 @@
 """The SQL of actions, their drafts, addressees and approvals."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,6 +19,7 @@ class DraftRow:
     sealed: bytes
     hash: bytes
     names_found: int | None
+    names_looked_for: frozenset[UUID]
     written_by: UUID
     written_at: datetime
     reviewed_by: UUID | None
@@ -157,14 +159,17 @@ async def write_draft(conn: Connection, action_id: UUID, draft: DraftRow) -> Non
     await run(
         conn,
         """
-        INSERT INTO drafts (action_id, language, is_original, state, sealed, hash, names_found, written_by, written_at)
-        VALUES (%(action)s, %(language)s, %(original)s, 'draft', %(sealed)s, %(hash)s, %(found)s, %(by)s, %(now)s)
+        INSERT INTO drafts (action_id, language, is_original, state, sealed, hash, names_found, names_looked_for,
+                            written_by, written_at)
+        VALUES (%(action)s, %(language)s, %(original)s, 'draft', %(sealed)s, %(hash)s, %(found)s, %(looked_for)s,
+                %(by)s, %(now)s)
         ON CONFLICT (action_id, language) DO UPDATE SET
             state = 'draft', sealed = excluded.sealed, hash = excluded.hash, names_found = excluded.names_found,
-            written_by = excluded.written_by, written_at = excluded.written_at, reviewed_by = NULL
+            names_looked_for = excluded.names_looked_for, written_by = excluded.written_by,
+            written_at = excluded.written_at, reviewed_by = NULL
         """,
         action=action_id, language=draft.language, original=draft.is_original, sealed=draft.sealed, hash=draft.hash,
-        found=draft.names_found, by=draft.written_by, now=draft.written_at,
+        found=draft.names_found, looked_for=list(draft.names_looked_for), by=draft.written_by, now=draft.written_at,
     )  # fmt: skip
 
 
@@ -183,21 +188,24 @@ async def mark_reviewed(conn: Connection, action_id: UUID, language: str, hash_s
         conn,
         """
         UPDATE drafts SET state = 'reviewed', reviewed_by = %(by)s
-        WHERE action_id = %(id)s AND language = %(language)s AND hash = %(hash)s AND written_by <> %(by)s
+        WHERE action_id = %(id)s AND language = %(language)s AND hash = %(hash)s AND state = 'draft'
+          AND written_by <> %(by)s
         """,
         id=action_id, language=language, hash=hash_seen, by=by,
     ) == 1  # fmt: skip
 
 
-async def record_names_found(conn: Connection, action_id: UUID, language: str, hash_seen: bytes, found: int) -> None:
-    """The result of a check is bound to the text's hash."""
+async def record_names_found(
+    conn: Connection, action_id: UUID, language: str, hash_seen: bytes, found: int, *, looked_for: Collection[UUID]
+) -> None:
+    """The result of a check is bound to the text's hash, and to those whose names were looked for."""
     await run(
         conn,
         """
-        UPDATE drafts SET names_found = %(found)s
+        UPDATE drafts SET names_found = %(found)s, names_looked_for = %(looked_for)s
         WHERE action_id = %(id)s AND language = %(language)s AND hash = %(hash)s
         """,
-        id=action_id, language=language, hash=hash_seen, found=found,
+        id=action_id, language=language, hash=hash_seen, found=found, looked_for=list(looked_for),
     )  # fmt: skip
 
 
@@ -207,7 +215,8 @@ async def list_drafts(conn: Connection, action_id: UUID) -> list[DraftRow]:
         conn,
         DraftRow,
         """
-        SELECT language, is_original, state, sealed, hash, names_found, written_by, written_at, reviewed_by
+        SELECT language, is_original, state, sealed, hash, names_found, names_looked_for, written_by, written_at,
+               reviewed_by
         FROM drafts WHERE action_id = %(id)s ORDER BY NOT is_original, language
         """,
         id=action_id,
@@ -239,6 +248,28 @@ async def list_targets(conn: Connection, action_id: UUID) -> list[TargetRow]:
         """,
         id=action_id,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Shaper:
+    """Somebody who had a hand in an action."""
+
+    id: UUID
+
+
+async def shapers_of(conn: Connection, action_id: UUID) -> frozenset[UUID]:
+    """Everybody who ever had a hand in this action, also in what was rewritten since."""
+    found = await rows(
+        conn,
+        Shaper,
+        """
+        SELECT DISTINCT actor_id AS id FROM journal
+        WHERE subject_id = %(id)s AND actor_kind = 'staff'
+          AND did IN ('action.drafted', 'text.written', 'audience.changed', 'target.added')
+        """,
+        id=action_id,
+    )
+    return frozenset(one.id for one in found)
 
 
 async def insert_approval(conn: Connection, action_id: UUID, approval: Approval) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from pydantic import BaseModel, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from sos.actions import steps, store
@@ -20,26 +20,31 @@ from sos.actions.action import (
     OwnText,
     Target,
     Text,
+    TextMoved,
+    Withheld,
 )
 from sos.http import NOTHING_TYPED, BadForm, id_in, page, read_form, runtime_of, see
 from sos.members.cells import parse_email
-from sos.members.member import Unacceptable
+from sos.members.member import Unacceptable, clean_name
 from sos.staff.staff import NotGranted
 from sos.staff.web import person_of
-from sos.texts import LANGUAGES
+from sos.texts import LANGUAGES, clean_line, clean_text
 from sos.triage import steps as triage
 from sos.triage import store as triage_store
 
-Title = Annotated[str, StringConstraints(min_length=1, max_length=140)]
-Body = Annotated[str, StringConstraints(min_length=1, max_length=12_000)]
+YEARS = range(2000, 2200)  # what is typed outside of these was typed by mistake
+Title = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=140)]
+Summary = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=600)]
+Body = Annotated[str, BeforeValidator(clean_text), StringConstraints(min_length=1, max_length=12_000)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Tongue = Annotated[str, StringConstraints(pattern="^(en|es|fr|ar|pt)$")]
 
 
 class TextForm(BaseModel):
     """A text in one language."""
 
     title: Title
-    summary: Annotated[str, StringConstraints(min_length=1, max_length=600)]
+    summary: Summary
     body: Body
 
     @field_validator("summary")
@@ -51,7 +56,7 @@ class TextForm(BaseModel):
 
     @property
     def text(self) -> Text:
-        return Text(self.title, self.summary, self.body.replace("\r\n", "\n"))
+        return Text(self.title, self.summary, self.body)
 
 
 class AudienceForm(BaseModel):
@@ -62,12 +67,19 @@ class AudienceForm(BaseModel):
     groups: list[str] = []
     deadline: datetime
 
+    @field_validator("deadline")
+    @classmethod
+    def is_near(cls, deadline: datetime) -> datetime:
+        if deadline.year not in YEARS:
+            raise PydanticCustomError("problem.time", "not a year of ours")
+        return deadline
+
 
 class ActionForm(TextForm, AudienceForm):
     """The first text of an action, and its audience."""
 
     kind: Kind
-    language: Annotated[str, StringConstraints(pattern="^(en|es|fr|ar|pt)$")]
+    language: Tongue
 
 
 class TargetForm(BaseModel):
@@ -75,8 +87,16 @@ class TargetForm(BaseModel):
 
     name: Line
     title: Line
-    language: Annotated[str, StringConstraints(pattern="^(en|es|fr|ar|pt)$")]
+    language: Tongue
     email: Line
+
+    @field_validator("name", "title")
+    @classmethod
+    def is_a_name(cls, name: str) -> str:
+        try:
+            return clean_name(name)
+        except Unacceptable as wrong:
+            raise PydanticCustomError("problem.wrong", "unusable") from wrong
 
     @field_validator("email")
     @classmethod
@@ -87,14 +107,23 @@ class TargetForm(BaseModel):
             raise PydanticCustomError("problem.email", "not an email address") from wrong
 
 
-async def _withheld(request: web.Request, case_id: UUID) -> list[str] | None:
+async def _withheld(request: web.Request, case_id: UUID) -> Withheld | None:
     """The names that may not stand in a text, or None where this person may not read them."""
     runtime = runtime_of(request)
     try:
         async with runtime.record.reading() as conn:
-            return await triage.withheld_names(conn, person_of(request), case_id, runtime.config)
+            subjects = await triage.withheld_subjects(conn, case_id, runtime.config)
+            names = await triage.withheld_names(conn, person_of(request), case_id, runtime.config)
     except NotGranted:
         return None
+    return Withheld(tuple(names), subjects)
+
+
+def _require_known(request: web.Request, form: AudienceForm) -> None:
+    """Raises HTTPBadRequest for a region or a group that no page of ours offers: nobody would be asked."""
+    config = runtime_of(request).config
+    if set(form.regions) - set(config.regions) or set(form.groups) - set(config.groups):
+        raise web.HTTPBadRequest
 
 
 def _moment(request: web.Request, local: datetime) -> datetime:
@@ -127,6 +156,7 @@ async def draft_action(request: web.Request) -> web.Response:
         form = await read_form(request, ActionForm, many=("regions", "groups"))
     except BadForm as bad:
         return await _ask_action(request, bad, status=422)
+    _require_known(request, form)
     runtime = runtime_of(request)
     new = steps.NewAction(
         form.kind, form.names_shown, tuple(form.regions), tuple(form.groups), _moment(request, form.deadline),
@@ -134,7 +164,7 @@ async def draft_action(request: web.Request) -> web.Response:
     )  # fmt: skip
     action_id = await steps.draft_action(
         runtime.record, runtime.keys, person_of(request), case_id, new, runtime.clock(),
-        names=await _withheld(request, case_id),
+        withheld=await _withheld(request, case_id),
     )  # fmt: skip
     raise see(f"/desk/action/{action_id}")
 
@@ -176,11 +206,11 @@ async def write_text(request: web.Request) -> web.Response:
         action = await store.find_action(conn, action_id)
     if action is None:
         raise web.HTTPNotFound
-    names = await _withheld(request, action.case_id)
+    withheld = await _withheld(request, action.case_id)
     try:
         await steps.write_text(
             runtime.record, runtime.keys, person_of(request), action_id, _language(request), form.text,
-            runtime.clock(), names=names,
+            runtime.clock(), withheld=withheld,
         )  # fmt: skip
     except NotOpenForChanges:
         return page(request, "actions/closed.html", status=409, action_id=action_id)
@@ -202,7 +232,9 @@ async def review_text(request: web.Request) -> web.Response:
             runtime.record, person_of(request), action_id, _language(request), bytes.fromhex(form.hash), runtime.clock()
         )
     except OwnText:
-        return page(request, "actions/own_text.html", status=409, action_id=action_id)
+        return page(request, "actions/not_reviewed.html", status=409, action_id=action_id, why="own_text")
+    except TextMoved:
+        return page(request, "actions/not_reviewed.html", status=409, action_id=action_id, why="text_moved")
     except NotOpenForChanges:
         return page(request, "actions/closed.html", status=409, action_id=action_id)
     raise see(f"/desk/action/{action_id}")
@@ -215,9 +247,9 @@ async def check_names(request: web.Request) -> web.Response:
         action = await store.find_action(conn, action_id)
     if action is None:
         raise web.HTTPNotFound
-    names = await _withheld(request, action.case_id)
-    if names is not None:
-        await steps.check_names(runtime.record, runtime.keys, person_of(request), action_id, names, runtime.clock())
+    withheld = await _withheld(request, action.case_id)
+    if withheld:
+        await steps.check_names(runtime.record, runtime.keys, person_of(request), action_id, withheld, runtime.clock())
     raise see(f"/desk/action/{action_id}")
 
 
@@ -245,6 +277,7 @@ async def change_audience(request: web.Request) -> web.Response:
         form = await read_form(request, AudienceForm, many=("regions", "groups"))
     except BadForm as bad:
         return await _ask_audience(request, bad, status=422)
+    _require_known(request, form)
     runtime, action_id = runtime_of(request), id_in(request)
     try:
         await steps.change_audience(

@@ -10,8 +10,8 @@ from uuid import UUID
 from aiohttp import web
 
 from sos.actions import store as actions
-from sos.actions.action import Action, State, authors
-from sos.actions.steps import Prepared, find_prepared, missing_now, open_targets
+from sos.actions.action import Action, State, is_checked
+from sos.actions.steps import Prepared, find_barred, find_prepared, missing_now, open_targets
 from sos.database import Connection
 from sos.endorsements import store as endorsements
 from sos.http import id_in, page, runtime_of, words_of
@@ -27,7 +27,7 @@ from sos.runtime import Runtime
 from sos.staff.staff import Person
 from sos.staff.steps import list_colleagues
 from sos.staff.web import person_of
-from sos.triage import store as triage
+from sos.triage.steps import withheld_subjects
 
 # The order in which a bar is drawn: what has come furthest first.
 STATES = ("delivered", "accepted", "marked", "queued", "unknown", "failed", "refused", "ended")
@@ -115,17 +115,19 @@ class Preparing:
     prepared: Prepared
     preview: Preview
     missing: Sequence[str]
+    unchecked: frozenset[str]
     is_own: bool
 
 
 async def _preparing(conn: Connection, runtime: Runtime, person: Person, action_id: UUID) -> Preparing:
     prepared = await find_prepared(conn, runtime.keys, action_id)
-    barred = authors(prepared.action, prepared.drafts) | await triage.verifiers_of(conn, prepared.action.case_id)
+    withheld = await withheld_subjects(conn, prepared.action.case_id, runtime.config)
     return Preparing(
         prepared,
         await preview(conn, runtime, prepared),
         await missing_now(conn, runtime.config, prepared, runtime.clock()),
-        is_own=person.id in barred,
+        unchecked=frozenset(draft.language for draft in prepared.drafts if not is_checked(draft, withheld)),
+        is_own=person.id in await find_barred(conn, prepared.action),
     )
 
 
@@ -161,11 +163,16 @@ async def _sent_page(request: web.Request, conn: Connection, action: Action) -> 
 async def follow_action(request: web.Request) -> web.StreamResponse:
     """The part of the page that changes, sent anew whenever it does (server-sent events)."""
     runtime, action_id, words = runtime_of(request), id_in(request), words_of(request)
+    async with runtime.record.reading() as conn:
+        if await actions.find_action(conn, action_id) is None:
+            raise web.HTTPNotFound
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     await response.prepare(request)
+    if request.method == "HEAD":
+        return response
     shown = None
     until = runtime.clock() + LONGEST_LOOK
-    while runtime.clock() < until:
+    while runtime.clock() < until and request.transport:  # none once the reader has gone
         async with runtime.record.reading() as conn:
             progress = await find_progress(conn, action_id)
         if progress != shown:

@@ -163,11 +163,16 @@ async def close_case(
 async def withheld_names(conn: Connection, person: Person, case_id: UUID, config: Config) -> list[str]:
     """The names that no text may hold: of everybody who did not say a plain yes to it. Raises NotGranted."""
     key = await open_key(conn, person, case_id)
-    answers = await store.consent_values(conn, case_id, config.consent.name)
-    subjects = await store.list_subjects(conn, case_id)
+    withheld = await withheld_subjects(conn, case_id, config)
     names = [
         unseal(key, subject.name_sealed, name_place(subject.id)).decode()
-        for subject in subjects
-        if answers[subject.id] is not ConsentValue.YES
+        for subject in await store.list_subjects(conn, case_id)
+        if subject.id in withheld
     ]
     return [name for name in names if name]
+
+
+async def withheld_subjects(conn: Connection, case_id: UUID, config: Config) -> frozenset[UUID]:
+    """Those in danger whose names no text may hold."""
+    answers = await store.consent_values(conn, case_id, config.consent.name)
+    return frozenset(subject for subject, answer in answers.items() if answer is not ConsentValue.YES)
