@@ -143,7 +143,7 @@ def variables(language: str, key: str) -> set[str]:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_language_has_every_key(language: str) -> None:
-    assert CATALOGUE.forms(language).keys() == ENGLISH.keys()
+    assert not CATALOGUE.forms(language).keys() ^ ENGLISH.keys()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -166,7 +166,7 @@ def test_a_sentence_holds_the_same_variables_in_every_language(language: str) ->
 @pytest.mark.parametrize("language", OTHERS)
 def test_nothing_is_left_in_english(language: str) -> None:
     same = {key for key, forms in CATALOGUE.forms(language).items() if set(forms) & set(ENGLISH[key])}
-    assert same <= SAME_EVERYWHERE | SAME[language]
+    assert not same - SAME_EVERYWHERE - SAME[language]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -181,12 +181,12 @@ def test_every_key_that_a_page_puts_together_is_listed_here_with_what_fills_it()
 
 def test_every_key_that_is_asked_for_has_words() -> None:
     on_pages = {key for _, key, _ in ASKED if "*" not in key}
-    assert on_pages | FILLED | (IN_CODE - EVENTS) <= ENGLISH.keys()
+    assert not (on_pages | FILLED | IN_CODE - EVENTS) - ENGLISH.keys()
 
 
 def test_every_key_is_asked_for() -> None:
     on_pages = {key for page in PAGES for key in re.findall(r"'([\w.]+)'", page.read_text("utf-8"))}
-    assert ENGLISH.keys() <= on_pages | FILLED | IN_CODE
+    assert not ENGLISH.keys() - on_pages - FILLED - IN_CODE
 
 
 def test_a_page_gives_a_sentence_all_that_it_needs() -> None:
