@@ -5,7 +5,7 @@ from pathlib import Path
 from aiohttp import web
 
 from sos.http import CHANNELS, RUNTIME
-from sos.middleware import MIDDLEWARES, guard
+from sos.middleware import MIDDLEWARES, add_headers, guard
 from sos.reach import Channels
 from sos.routes import ROUTES
 from sos.runtime import Runtime
@@ -19,7 +19,9 @@ def create_app(runtime: Runtime, channels: Channels) -> web.Application:
     app = web.Application(middlewares=MIDDLEWARES, client_max_size=LARGEST_POST_BYTES)
     app[RUNTIME] = runtime
     app[CHANNELS] = channels
+    app.on_response_prepare.append(add_headers)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, guard(route.permission, route.handler))
+        add = app.router.add_get if route.method == "GET" else app.router.add_post  # a GET answers HEAD too
+        add(route.path, guard(route.permission, route.handler))
     app.router.add_static("/static", STATIC)
     return app

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import pyotp
+from pyotp.totp import TOTP
 
 from channels.base import ChannelName
 from sos import doctor as health
@@ -194,7 +194,7 @@ def add_staff(
     addresses = {channel: address for channel, address in given.items() if address}
     new = NewStaff(login, name, passphrase, frozenset(map(Role, roles)), language, time_zone, on_duty, addresses)
     secret = run(_add_staff(settings_now(), new))
-    click.echo(pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name="SOS"))
+    click.echo(TOTP(secret).provisioning_uri(name=login, issuer_name="SOS"))
 
 
 async def _add_staff(settings: Settings, new: NewStaff) -> str:

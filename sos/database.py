@@ -26,6 +26,10 @@ class SchemaBehind(Exception):
     """The database is older than this code: run `sos migrate` first."""
 
 
+class NoSuchRow(Exception):
+    """Nothing has this id."""
+
+
 async def open_pool(url: str, *, size: int = 10) -> Pool:
     """A pool of connections; each waits at most 10 s for a statement, so that nothing hangs unseen."""
     pool: Pool = AsyncConnectionPool(

@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from multidict import MultiDictProxy
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -17,6 +18,9 @@ from sos.texts import LANGUAGES, Words
 
 RUNTIME = web.AppKey("runtime", Runtime)
 CHANNELS: web.AppKey[Channels] = web.AppKey("channels")
+WORDS = web.RequestKey("words", Words)
+PERSON: web.RequestKey[Any] = web.RequestKey("person")  # a Person, which is a word of a later stage
+CSRF = web.RequestKey("csrf", str)
 M = TypeVar("M", bound=BaseModel)
 
 # What pydantic calls a problem, and the key of the sentence that we say.
@@ -61,8 +65,7 @@ def runtime_of(request: web.Request) -> Runtime:
 
 def words_of(request: web.Request) -> Words:
     """The words of this request's language and time zone (the middleware has chosen them)."""
-    words: Words = request["words"]
-    return words
+    return request[WORDS]
 
 
 def id_in(request: web.Request, name: str = "id") -> UUID:
@@ -73,16 +76,29 @@ def id_in(request: web.Request, name: str = "id") -> UUID:
         raise web.HTTPNotFound from wrong
 
 
+async def posted(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
+    """The form as it was sent. Raises HTTPBadRequest where it cannot be read."""
+    try:
+        return await request.post()
+    except (ValueError, LookupError) as wrong:
+        raise web.HTTPBadRequest from wrong
+
+
 async def read_form(request: web.Request, model: type[M], *, many: tuple[str, ...] = ()) -> M:
     """The posted form parsed into `model`; fields in `many` may come several times. Raises BadForm."""
-    posted = await request.post()
-    typed = {key: value.strip() for key, value in posted.items() if isinstance(value, str)}
+    sent = await posted(request)
+    typed = {key: _clean(value) for key, value in sent.items() if isinstance(value, str)}
     values: dict[str, Any] = {key: value for key, value in typed.items() if value}
-    values |= {key: [str(one) for one in posted.getall(key, [])] for key in many}
+    values |= {key: [_clean(one) for one in sent.getall(key, []) if isinstance(one, str)] for key in many}
     try:
         return model.model_validate(values)
     except ValidationError as wrong:
         raise BadForm(typed, dict(_problem(error) for error in wrong.errors())) from wrong
+
+
+def _clean(value: str) -> str:
+    """Without the space around it, and without NUL, which nobody types and PostgreSQL does not store."""
+    return value.replace("\0", "").strip()
 
 
 def _problem(error: ErrorDetails) -> tuple[str, Problem]:
@@ -103,8 +119,8 @@ def page(request: web.Request, name: str, *, status: int = 200, **values: object
         words=words,
         t=words.say,
         n=words.count,
-        person=request.get("person"),
-        csrf=request.get("csrf", ""),
+        person=request.get(PERSON),
+        csrf=request.get(CSRF, ""),
         practice=runtime.network.is_practice,
         now=runtime.clock(),
         path=request.path,

@@ -1,4 +1,4 @@
-"""What surrounds every request: its words, its person, its permission, its headers, and errors as pages."""
+"""What surrounds every request: its words, its permission and whose it is, its headers, and errors as pages."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,7 +7,8 @@ from aiohttp import web
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
-from sos.http import choose_words, cookie_name, page, runtime_of
+from sos.database import NoSuchRow
+from sos.http import CSRF, PERSON, WORDS, BadForm, choose_words, cookie_name, page, posted, runtime_of
 from sos.settings import is_loopback
 from sos.staff.staff import Permission, Person
 from sos.staff.steps import find_person
@@ -25,31 +26,23 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow, noarchive",
 }
 OUTSIDE = frozenset({Permission.ANYONE, Permission.LINK, Permission.PROVIDER, Permission.PRACTICE})
-CSRF = "csrf"
+OWN_FORM = "csrf"  # what the proof in a form is for
 
 log = structlog.get_logger()
 
 
-@web.middleware
-async def add_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Security headers on every answer, errors too."""
-    try:
-        response = await handler(request)
-    except web.HTTPException as answer:
-        answer.headers.update(HEADERS)
-        raise
-    if not response.prepared:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        if runtime_of(request).settings.is_secure:
-            response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-    return response
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Security headers on every answer as it begins: pages, redirects, errors and streams."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if runtime_of(request).settings.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
 
 
 @web.middleware
 async def know_language(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Choose the words first: an error is told in the reader's language too."""
-    request["words"] = choose_words(runtime_of(request), request, request.match_info.get("lang"))
+    request[WORDS] = choose_words(runtime_of(request), request, request.match_info.get("lang"))
     return await handler(request)
 
 
@@ -58,8 +51,10 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     """An error says what happened, whether anything was lost, and what to do."""
     try:
         return await handler(request)
-    except web.HTTPNotFound:
+    except (web.HTTPNotFound, NoSuchRow):
         return page(request, "error.html", status=404, what="missing")
+    except (web.HTTPBadRequest, BadForm):
+        return page(request, "error.html", status=400, what="form")
     except web.HTTPForbidden:
         return page(request, "error.html", status=403, what="forbidden")
     except web.HTTPMethodNotAllowed:
@@ -76,18 +71,17 @@ async def show_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         return page(request, "error.html", status=500, what="ours")
 
 
-@web.middleware
-async def know_person(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whoever is signed in, with her language and time zone."""
+async def _know_person(request: web.Request) -> Person:
+    """Whoever is signed in, with her language and time zone. Raises HTTPSeeOther where nobody is."""
     runtime = runtime_of(request)
     cookie = request.cookies.get(cookie_name(runtime.settings))
     person = await find_person(runtime.record, runtime.keys, cookie, runtime.clock()) if cookie else None
-    if person:
-        request["person"] = person
-        request["csrf"] = runtime.keys.proof(CSRF, person.session)
-        language = request.match_info.get("lang", person.language)
-        request["words"] = choose_words(runtime, request, language, person.time_zone)
-    return await handler(request)
+    if person is None:
+        raise web.HTTPSeeOther("/desk/sign-in")
+    request[PERSON] = person
+    request[CSRF] = runtime.keys.proof(OWN_FORM, person.session)
+    request[WORDS] = choose_words(runtime, request, person.language, person.time_zone)
+    return person
 
 
 def _route(request: web.Request) -> str:
@@ -97,7 +91,7 @@ def _route(request: web.Request) -> str:
 
 
 def guard(permission: Permission, handler: Handler) -> Handler:
-    """The handler, behind its permission."""
+    """The handler, behind its permission. A session is looked for only where an address asks who one is."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         if request.match_info.get("lang", "en") not in LANGUAGES:
@@ -105,9 +99,7 @@ def guard(permission: Permission, handler: Handler) -> Handler:
         if permission is Permission.PRACTICE:
             _require_practice(request)
         if permission not in OUTSIDE:
-            person: Person | None = request.get("person")
-            if person is None:
-                raise web.HTTPSeeOther("/desk/sign-in")
+            person = await _know_person(request)
             if not person.may(permission):
                 raise web.HTTPForbidden
             if request.method == "POST":
@@ -127,9 +119,9 @@ def _require_practice(request: web.Request) -> None:
 
 async def _require_own_form(request: web.Request, person: Person) -> None:
     """The form came from a page of ours that was made for this session."""
-    sent = (await request.post()).get(CSRF, "")
-    if not runtime_of(request).keys.proves(CSRF, person.session, str(sent)):
+    sent = (await posted(request)).get("csrf", "")
+    if not runtime_of(request).keys.proves(OWN_FORM, person.session, str(sent)):
         raise web.HTTPForbidden
 
 
-MIDDLEWARES = (add_headers, know_language, show_errors, know_person)
+MIDDLEWARES = (know_language, show_errors)

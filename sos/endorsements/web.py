@@ -11,7 +11,7 @@ from sos.actions.steps import open_targets
 from sos.endorsements import store
 from sos.endorsements.endorsement import Answer, Became, Door, Ended, Invitation, NotHers
 from sos.endorsements.steps import answer, names_of, withdraw
-from sos.http import BadForm, choose_words, cookie_name, id_in, page, read_form, runtime_of
+from sos.http import WORDS, BadForm, choose_words, cookie_name, id_in, page, read_form, runtime_of
 from sos.messages import SIGN
 
 NONCE = "nonce"
@@ -35,7 +35,7 @@ async def _invitation(request: web.Request) -> Invitation:
         invitation = await store.find_invitation(conn, delivery)
     if invitation is None:
         raise web.HTTPNotFound
-    request["words"] = choose_words(runtime, request, invitation.language, invitation.time_zone)
+    request[WORDS] = choose_words(runtime, request, invitation.language, invitation.time_zone)
     return invitation
 
 
@@ -108,7 +108,10 @@ class WithdrawForm(BaseModel):
 async def take_back(request: web.Request) -> web.Response:
     """Take an answer back, while the letter is open."""
     invitation, runtime = await _invitation(request), runtime_of(request)
-    form = await read_form(request, WithdrawForm)
+    try:
+        form = await read_form(request, WithdrawForm)
+    except BadForm:
+        return await _show(request, invitation, status=422, notice="sign.again")
     if not _was_shown(request, form.nonce):
         return await _show(request, invitation, status=403, notice="sign.again")
     try:

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 from aiohttp import web
 
 from channels.base import Button, Callback, ChannelName, Forged, Incoming, Receipt, Result
-from sos.http import CHANNELS, runtime_of
+from sos.http import CHANNELS, posted, runtime_of
 from sos.inbound.steps import take_receipts, take_sms, take_tap
 from sos.messages import RECEIPT
 
@@ -46,7 +46,7 @@ def _telegram_channel(request: web.Request) -> Taps:
 
 async def _callback(request: web.Request) -> Callback:
     """The call as it came, under the address that we configured: the Host header is not believed."""
-    form = {key: str(value) for key, value in (await request.post()).items()}
+    form = {key: str(value) for key, value in (await posted(request)).items()}
     url = f"{runtime_of(request).settings.public_url}{request.path_qs}"
     return Callback(url, request.headers, form, await request.read())
 

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pyotp
 import structlog
+from pyotp.totp import TOTP
 
 from sos.actor import SYSTEM
 from sos.config import Config
@@ -60,7 +60,7 @@ async def _open_first_case(
 
 async def _as_person(record: Record, keys: KeyFile, login: str, secret: str, now: datetime) -> Person:
     """Signed in like anybody, with the code before the present one: that stays free for whoever practises."""
-    code = pyotp.TOTP(secret).at(now - ONE_CODE)
+    code = TOTP(secret).at(now - ONE_CODE)
     cookie = await sign_in(record, keys, login, PASSPHRASE, code, now)
     person = await find_person(record, keys, cookie, now)
     assert person

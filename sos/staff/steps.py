@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-import pyotp
+from pyotp import random_base32
+from pyotp.totp import TOTP
 
 from channels.base import ChannelName
 from sos import journal
 from sos.actor import SYSTEM, Actor
-from sos.database import Connection
+from sos.database import Connection, NoSuchRow
 from sos.jobs import Record
 from sos.members.member import OwnerKind
 from sos.members.sealed import seal_address
@@ -64,7 +65,7 @@ async def join_staff(record: Record, keys: KeyFile, new: NewStaff, now: datetime
     """Make somebody a member of the secretariat, with a key pair of her own. Raises TooShort, UniqueViolation."""
     if len(new.passphrase) < SHORTEST_PASSPHRASE:
         raise TooShort
-    staff_id, key, totp_secret = uuid4(), PrivateKey.new(), pyotp.random_base32()
+    staff_id, key, totp_secret = uuid4(), PrivateKey.new(), random_base32()
     row = store.StaffRow(
         id=staff_id,
         name_sealed=keys.seal(new.name, Place("staff", "name", staff_id)),
@@ -135,7 +136,7 @@ def _try_passphrase(row: store.StaffRow | None, passphrase: str) -> PrivateKey |
 
 def _matching_step(keys: KeyFile, row: store.StaffRow, code: str, now: datetime) -> int | None:
     """The time step of a code that is right now, one step early or late, and was not used before (RFC 6238, 5.2)."""
-    totp = pyotp.TOTP(keys.open(row.totp_sealed, Place("staff", "totp", row.id)))
+    totp = TOTP(keys.open(row.totp_sealed, Place("staff", "totp", row.id)))
     current = int(now.timestamp()) // TOTP_SECONDS
     right = [step for step in (current - 1, current, current + 1) if hmac.compare_digest(totp.generate_otp(step), code)]
     return next((step for step in right if step > row.totp_used_step), None)
@@ -197,9 +198,14 @@ def colleague(row: store.StaffRow, keys: KeyFile) -> Colleague:
 
 
 async def grant_keys(record: Record, giver: Person, taker_id: UUID, now: datetime) -> int:
-    """A colleague gives somebody new (or somebody with a new key) what her role needs; answers how many keys."""
+    """A colleague gives somebody new (or somebody with a new key) what her role needs; answers how many keys.
+
+    Raises NoSuchRow.
+    """
     async with record.step() as step:
-        taker = next(row for row in await store.list_staff(step.conn) if row.id == taker_id)
+        taker = next((row for row in await store.list_staff(step.conn) if row.id == taker_id), None)
+        if taker is None:
+            raise NoSuchRow
         passed = await pass_on_keys(step.conn, giver, taker, now)
         await journal.note(step.conn, "keys.granted", giver.actor, taker_id, now, keys=passed)
     return passed
@@ -218,4 +224,4 @@ async def keys_to_give(conn: Connection, giver: Person) -> dict[UUID, int]:
 async def current_code(conn: Connection, keys: KeyFile, login: str, now: datetime) -> str:
     """What somebody's authenticator shows now. Only a practice network has a page that asks for it."""
     row = await store.find_by_login(conn, _login_index(keys, login))
-    return pyotp.TOTP(keys.open(row.totp_sealed, Place("staff", "totp", row.id))).at(now) if row else ""
+    return TOTP(keys.open(row.totp_sealed, Place("staff", "totp", row.id))).at(now) if row else ""

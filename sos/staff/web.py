@@ -5,7 +5,19 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BaseModel, StringConstraints
 
-from sos.http import NOTHING_TYPED, BadForm, Problem, cookie_name, id_in, page, read_form, runtime_of, see, words_of
+from sos.http import (
+    NOTHING_TYPED,
+    PERSON,
+    BadForm,
+    Problem,
+    cookie_name,
+    id_in,
+    page,
+    read_form,
+    runtime_of,
+    see,
+    words_of,
+)
 from sos.staff import steps
 from sos.staff.staff import SESSION_LENGTH, Person, SignInLocked, WrongSignIn
 from sos.texts import plain_digits
@@ -23,7 +35,7 @@ class SignInForm(BaseModel):
 
 def person_of(request: web.Request) -> Person:
     """Whoever is signed in; only for addresses that ask for it."""
-    person: Person = request["person"]
+    person: Person = request[PERSON]
     return person
 
 
@@ -47,9 +59,10 @@ async def sign_in(request: web.Request) -> web.Response:
     except SignInLocked as locked:
         return _refuse(request, form, Problem("sign_in.locked", {"when": words_of(request).when(locked.until)}))
     answer = see("/desk")
+    # Lax, so that the link in a notice at four in the morning finds her signed in; forms carry a proof of their own.
     answer.set_cookie(
         cookie_name(runtime.settings), cookie, max_age=int(SESSION_LENGTH.total_seconds()), path="/",
-        httponly=True, secure=runtime.settings.is_secure, samesite="Strict",
+        httponly=True, secure=runtime.settings.is_secure, samesite="Lax",
     )  # fmt: skip
     raise answer
 
