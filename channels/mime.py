@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.errors import HeaderParseError, MessageError
-from email.header import decode_header, make_header
+from email.header import Header, decode_header, make_header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.message import Message as ParsedMail
@@ -36,8 +36,18 @@ class _WholeLine(UnstructuredHeader, BaseHeader):
         return f"{self.name}: {self}{policy.linesep}"
 
 
+class _Subject(UnstructuredHeader, BaseHeader):
+    """A header that keeps its spaces: where it has to fold, the newer API loses those between encoded words."""
+
+    def fold(self, *, policy: Policy) -> str:
+        charset = "us-ascii" if str(self).isascii() else "utf-8"
+        folded = Header(str(self), charset, header_name=self.name).encode(linesep=policy.linesep)
+        return f"{self.name}: {folded}{policy.linesep}"
+
+
 _HEADERS = HeaderRegistry()
 _HEADERS.map_to_type("list-unsubscribe", _WholeLine)
+_HEADERS.map_to_type("subject", _Subject)
 _SEVEN_BIT = EmailPolicy(linesep="\r\n", cte_type="7bit", header_factory=_HEADERS)
 
 Headers = dict[str, str | Address | datetime]

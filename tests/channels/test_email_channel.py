@@ -118,6 +118,18 @@ def test_whatever_people_type_a_mail_is_as_meant_or_poisonous(
         assert b"\n" not in envelope.content.replace(b"\r\n", b"")
 
 
+@pytest.mark.parametrize(
+    "words", ["l’expulsion annoncée des familles d’à côté", "رسالة للتوقيع من أجلهم", "a plain one " * 7]
+)
+def test_a_subject_keeps_its_words_apart_wherever_its_line_is_folded(words: str) -> None:
+    for length in range(1, 80):
+        subject = f"Lettre à signer : {'x' * length} {words.strip()}"
+        envelope = build(
+            replace(mail_to("a@a.example"), subject=subject), read_sender("sos@a.example"), datetime.now(UTC)
+        )
+        assert str(message_from_bytes(envelope.content, policy=default)["Subject"]) == subject
+
+
 async def test_a_missing_file_of_trusted_certificates_is_our_fault(tmp_path: Path) -> None:
     server = SmtpServer("127.0.0.1", 9, "tls", "sos@sos.example", ca_file=str(tmp_path / "none.pem"))
     assert [type(result) for result in await send(server, mail_to("a@a.example"))] == [Misconfigured]
