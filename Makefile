@@ -20,8 +20,8 @@ help: ## Say what there is
 up: $(EMBEDDED) ## Run SOS on this machine, with its own PostgreSQL and Valkey; Ctrl-C stops it
 	@exec $(RUN) -m sos.cli up $(ARGS)
 
-demo: $(DEV) ## Show one alert from report to letter, with stand-ins for the providers
-	@exec $(RUN) -m sos.cli demo $(ARGS)
+demo: $(DEV) ## Play the story from a report to a letter, with stand-ins for the providers, and count
+	@exec $(RUN) -m tests.demo $(ARGS)
 
 test: $(DEV) ## Run the tests (ARGS="-k vault -x")
 	@exec $(RUN) -m pytest $(ARGS)

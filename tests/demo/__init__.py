@@ -1,0 +1,1 @@
+"""The whole story without a human: real servers and processes, stand-ins for the providers, and a count."""

@@ -1,0 +1,119 @@
+"""`make demo`: play the story, count what arrived, and say so."""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiosmtplib
+
+from tests.demo.counting import Count, by_channel_and_language, count
+from tests.demo.desk import StoryBroke, require
+from tests.demo.instance import Failed, Instance, make_directory, open_instance
+from tests.demo.members import wanted_of
+from tests.demo.page import NotOffered
+from tests.demo.people import open_browsers
+from tests.demo.story import Told, play, prepare, run_processes
+from tests.demo.words import LETTER
+
+BEGAN = time.monotonic()
+
+
+def say(line: str) -> None:
+    """A line of progress."""
+    print(f"{time.monotonic() - BEGAN:5.0f} s  {line}", flush=True)
+
+
+async def tell(directory: Path, contacts: int) -> Told:
+    """Everything, in a directory of its own. Raises StoryBroke, Failed, NotOffered."""
+    async with AsyncExitStack() as stack:
+        say("Starting PostgreSQL and Valkey, a mail server, and stand-ins for Twilio and Telegram")
+        instance = await stack.enter_async_context(open_instance(directory))
+        told = await prepare(instance, say, contacts=contacts)
+        await run_processes(instance)
+        say("Two web processes and two workers run")
+        browsers = await stack.enter_async_context(open_browsers(instance.url))
+        await play(instance, browsers, told, say)
+        await notice_a_double(instance, told)
+    return told
+
+
+async def notice_a_double(instance: Instance, told: Told) -> None:
+    """Send one of the mails a second time, and see that the counting finds it. Raises StoryBroke."""
+    mail = next(got.mail for got in told.asked if got.mail)
+    mark, server = instance.sinks.mark(), instance.sinks.mail.server
+    await aiosmtplib.send(
+        mail.content, sender=mail.sender, recipients=list(mail.recipients), hostname=server.host, port=server.port,
+        start_tls=False,
+    )  # fmt: skip
+    titles = {language: text.title for language, text in LETTER.items()}
+    wanted = wanted_of(told.contacts, tuple(LETTER))
+    with_double = count(wanted, [got.arrival(titles) for got in [*told.asked, *instance.sinks.since(mark)]])
+    require(len(with_double.duplicates) == 1, "a mail that was sent twice on purpose went unnoticed")
+    say("One mail is sent twice on purpose: the counting finds it, and it is taken out again")
+
+
+def table(told: Told) -> list[str]:
+    """What became of everything, counted from what the sinks received."""
+    call, thanks = told.call, told.thanks
+    assert call
+    assert thanks
+    pages = ", ".join(f"{one.pages} ({one.language})" for one in told.letters)
+    organisations, individuals, countries = told.letters[0].signed
+    unreached = len(told.contacts) - call.wanted
+    return [
+        "",
+        "The letter, delivered",
+        *by_channel_and_language(call),
+        "",
+        f"  contacts      {len(told.contacts):>6}   {call.wanted} with a channel, {unreached} whom no machine reaches",
+        f"  delivered     {call.arrived:>6}   and {thanks.arrived} of {thanks.wanted} signers thanked",
+        f"  signed        {organisations + individuals:>6}   {organisations} organisations and {individuals} individuals"
+        f" from {countries} countries, as the letter says",
+        f"  letters       {len(told.letters):>6}   pages: {pages}",
+        f"  stopped       {told.stopped_after:>6}   of {told.would_have_reached} when the alert was stopped",
+        f"  misdirected   {len(call.misdirected) + len(thanks.misdirected):>6}",
+        f"  duplicates    {len(call.duplicates) + len(thanks.duplicates):>6}",
+        f"  lost          {len(call.lost) + len(thanks.lost):>6}",
+    ]
+
+
+def complaints(counts: Sequence[Count | None]) -> list[str]:
+    """Each that was lost, doubled or misdirected."""
+    return [
+        f"{what}: {who}"
+        for one in counts if one
+        for what, some in (("lost", one.lost), ("doubled", one.duplicates), ("misdirected", one.misdirected))
+        for who in some
+    ]  # fmt: skip
+
+
+def main() -> int:
+    """Exit status 1 if anything was lost, doubled or misdirected, or did not happen as the story tells it."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--contacts", type=int, default=0, help="about so many of the list's contacts (default: all)")
+    parser.add_argument("--keep", action="store_true", help="keep the installation's directory")
+    chosen = parser.parse_args()
+    directory = make_directory()
+    try:
+        told = asyncio.run(tell(directory, chosen.contacts))
+    except (StoryBroke, NotOffered, Failed) as broken:
+        say(f"The story broke: {broken}")
+        return 1
+    finally:
+        if chosen.keep:
+            say(f"Kept: {directory}")
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+    print("\n".join(table(told)))
+    wrong = complaints((told.call, told.thanks))
+    print("\n".join(["", *wrong, f"Ended after {time.monotonic() - BEGAN:.0f} s"]))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
