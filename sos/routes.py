@@ -76,7 +76,7 @@ ROUTES = (
     post("/desk/action/{id}/target", P.DRAFT, actions.add_target),
     post("/desk/action/{id}/approve", P.APPROVE, actions.approve),
     post("/desk/action/{id}/launch", P.SEND, outreach.launch),
-    post("/desk/action/{id}/stop", P.STOP, outreach.stop),
+    post("/desk/action/{id}/stop", P.STOP, letters.stop),
     post("/desk/action/{id}/close", P.RELEASE, letters.close),
     get("/desk/letter/{id}/{language}.pdf", P.READ_ACTIONS, letters.show_pages),
     post("/desk/letter/{id}/release", P.RELEASE, letters.release),

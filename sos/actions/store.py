@@ -143,12 +143,12 @@ async def mark_launched(conn: Connection, action_id: UUID, by: UUID, now: dateti
 
 
 async def mark_stopped(conn: Connection, action_id: UUID, by: UUID, now: datetime) -> bool:
-    """Whether this stopped it."""
+    """Whether this stopped it: while it is sent, or later, while its letter waits or is on its way."""
     return await run(
         conn,
         """
         UPDATE actions SET state = 'stopped', stopped_by = %(by)s, stopped_at = %(now)s
-        WHERE id = %(id)s AND state = 'launched'
+        WHERE id = %(id)s AND state IN ('launched', 'closed')
         """,
         id=action_id, by=by, now=now,
     ) == 1  # fmt: skip

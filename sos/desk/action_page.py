@@ -154,7 +154,7 @@ async def _sent_page(request: web.Request, conn: Connection, action: Action) -> 
         texts=await actions.published_texts(conn, action.id),
         targets=await open_targets(conn, runtime.keys, action.id),
         files=await letters.files_of(conn, letter.id) if letter else {},
-        unprintable=await unprintable(conn, runtime.keys, letter.id) if letter else (),
+        unprintable=await unprintable(conn, runtime, letter) if letter else (),
         count=count_line(runtime.templates, words_of(request).language.code, letter) if letter else "",
         is_running=action.state is State.LAUNCHED,
     )  # fmt: skip

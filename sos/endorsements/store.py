@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
+from channels.base import ChannelName
 from sos.database import Connection, row, rows, run, value
 from sos.endorsements.endorsement import Given, Invitation
 
@@ -51,17 +52,19 @@ async def find_invitation(conn: Connection, delivery_id: int) -> Invitation | No
     return await row(conn, Invitation, INVITED + "AND d.id = %(id)s", id=delivery_id)
 
 
-async def invitations_by_sms(conn: Connection, value_index: bytes, now: datetime) -> list[Invitation]:
-    """Open letters about which this number was written to, the newest first."""
+async def invitations_at(
+    conn: Connection, channel: ChannelName, value_index: bytes, *, since: datetime
+) -> list[Invitation]:
+    """Letters about which this address was written to and whose deadline was not before `since`, the newest first."""
     return await rows(
         conn,
         Invitation,
         INVITED
         + """
-        AND a.channel = 'sms' AND a.value_index = %(index)s AND x.kind = 'letter' AND x.state = 'launched'
-        AND x.deadline_at > %(now)s ORDER BY d.id DESC
+        AND a.channel = %(channel)s AND a.value_index = %(index)s AND x.kind = 'letter' AND x.deadline_at > %(since)s
+        ORDER BY d.id DESC
         """,
-        index=value_index, now=now,
+        channel=channel, index=value_index, since=since,
     )  # fmt: skip
 
 

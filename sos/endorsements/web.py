@@ -7,6 +7,7 @@ from aiohttp import web
 from pydantic import BaseModel, StringConstraints
 
 from sos.actions import store as actions
+from sos.actions.action import State
 from sos.actions.steps import open_targets
 from sos.endorsements import store
 from sos.endorsements.endorsement import Answer, Became, Door, Ended, Invitation, NotHers
@@ -52,7 +53,8 @@ async def _show(request: web.Request, invitation: Invitation, *, status: int = 2
         given = await store.standing_answer(conn, invitation.action_id, invitation.contact_id)
         by_organisation = await store.organisation_signature(conn, invitation.action_id, invitation.member_id)
     person, organisation = names_of(runtime.keys, invitation)
-    nonce = secrets.token_urlsafe(16)
+    # One nonce for all the pages that this browser shows, so that two letters can stand open side by side.
+    nonce = request.cookies.get(_nonce_cookie(request)) or secrets.token_urlsafe(16)
     response = page(
         request, "endorsements/letter.html", status=status, invitation=invitation, text=texts[invitation.language],
         targets=targets, given=given, by_organisation=by_organisation, person_name=person, organisation=organisation,
@@ -77,7 +79,7 @@ def _proof(request: web.Request, nonce: str) -> str:
 def _was_shown(request: web.Request, sent: str) -> bool:
     """Whether this form comes from a page that this browser was shown."""
     nonce = request.cookies.get(_nonce_cookie(request), "")
-    return runtime_of(request).keys.proves(NONCE, f"{request.match_info['token']} {nonce}", sent)
+    return bool(nonce) and runtime_of(request).keys.proves(NONCE, f"{request.match_info['token']} {nonce}", sent)
 
 
 async def sign(request: web.Request) -> web.Response:
@@ -128,14 +130,15 @@ def read_path(request: web.Request, invitation: Invitation) -> str:
 
 
 async def read(request: web.Request) -> web.Response:
-    """The exact text, for reading only: what one may pass on."""
+    """The exact text, for reading only: what one may pass on, until it is stopped."""
     runtime, action_id = runtime_of(request), id_in(request)
     if not runtime.keys.proves(READ, str(action_id), request.match_info["proof"]):
         raise web.HTTPNotFound
     async with runtime.record.reading() as conn:
+        action = await actions.find_action(conn, action_id)
         texts = await actions.published_texts(conn, action_id)
         targets = await open_targets(conn, runtime.keys, action_id)
     text = texts.get(request.match_info["lang"])
-    if text is None:
+    if action is None or action.state is State.STOPPED or text is None:
         raise web.HTTPNotFound
     return page(request, "endorsements/read.html", text=text, targets=targets)

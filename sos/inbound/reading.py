@@ -9,10 +9,15 @@ from sos.texts import plain_digits
 
 CODE_DIGITS = 5
 SIGN_WORDS = frozenset(fold(word) for word in ("sign", "firmo", "je signe", "signe", "أوقع", "أوقّع", "assino"))
+# Those that our messages name, and those by which carriers and Twilio stop messages themselves.
 STOP_WORDS = frozenset(
     fold(word)
-    for word in ("stop", "stopall", "unsubscribe", "baja", "alto", "arrêt", "parar", "pare", "إيقاف", "توقف", "أوقف")
-)
+    for word in (
+        "stop", "stopall", "stop sms", "stop all", "unsubscribe", "cancel", "end", "quit", "revoke", "opt out",
+        "baja", "alto", "cancelar", "arrêt", "arrêter", "désabonner", "parar", "pare", "sair", "إيقاف", "توقف", "أوقف",
+        "الغاء",
+    )
+)  # fmt: skip
 TAPS = {"org": Answer.SIGN, "own": Answer.SIGN_INDIVIDUALLY, "no": Answer.DECLINE}
 
 

@@ -1,31 +1,34 @@
 """Giving what came in to exactly one stage: a receipt to the ledger, an answer to a letter, a stop to the addresses."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from channels.base import Button, ChannelName, Incoming, Receipt
 from sos import journal
 from sos.actor import Actor
+from sos.database import Connection
 from sos.endorsements import store as endorsements
 from sos.endorsements.endorsement import Answer, Became, Door, Ended, Invitation, NotHers
-from sos.endorsements.steps import answer, names_of
+from sos.endorsements.steps import answer, names_of, withdraw
 from sos.inbound import store
 from sos.inbound.reading import TAPS, SaysSign, SaysStop, Tap, read_sms, read_tap
-from sos.jobs import Step
 from sos.ledger import steps as ledger
 from sos.members import store as members
-from sos.members.member import StopReason
+from sos.members.member import Contact, StopReason
 from sos.members.sealed import open_address
 from sos.messages import TAP, Links
 from sos.outreach.messages import FIRST_TAP
 from sos.runtime import Runtime
-from sos.texts import isolate
+from sos.texts import LANGUAGES, isolate
 
 TWILIO, TELEGRAM = "twilio", "telegram"
 WRONG_CODES = 5
 SILENCE = timedelta(hours=1)
 REPLY_WITHIN = timedelta(hours=1)
+REMEMBERED = timedelta(days=30)  # how long after a deadline somebody who signs by SMS is told that it has passed
+COMMAND = "/"
 
 
 async def take_receipts(runtime: Runtime, delivery_id: int, receipts: list[Receipt], now: datetime) -> None:
@@ -40,61 +43,105 @@ async def take_sms(runtime: Runtime, incoming: Incoming, now: datetime) -> None:
 
     It counts as taken once all of that is committed; until then the provider may bring it again without harm.
     """
-    async with runtime.record.reading() as conn:
-        if await store.is_taken(conn, TWILIO, incoming.provider_id):
-            return
-    await _read_sms(runtime, incoming, now)
-    async with runtime.record.step() as step:
-        await store.take_once(step.conn, TWILIO, incoming.provider_id, now)
-
-
-async def _read_sms(runtime: Runtime, incoming: Incoming, now: datetime) -> None:
+    if await _is_taken(runtime, TWILIO, incoming):
+        return
     index = runtime.keys.index(ChannelName.SMS, incoming.sender)
-    said = read_sms(incoming.text)
+    is_wrong_code = await _read_sms(runtime, index, incoming.text, now)
     async with runtime.record.step() as step:
-        if isinstance(said, SaysStop):
-            await _stop(step, index, now)
-            return
-        if await endorsements.wrong_codes(step.conn, index, now - SILENCE) >= WRONG_CODES:
-            return
-        invited = await endorsements.invitations_by_sms(step.conn, index, now)
-        invitation = _with_code(runtime, invited, said.code)
-        if said.code and invitation is None:
+        is_new = await store.take_once(step.conn, TWILIO, incoming.provider_id, now)
+        if is_new and is_wrong_code:
             await endorsements.count_wrong_code(step.conn, index, now, SILENCE)
-    await _answer_sms(runtime, invitation if isinstance(said, SaysSign) else None, invited, now)
 
 
-async def _stop(step: Step, index: bytes, now: datetime) -> None:
-    """No more to this number, whoever reads it; an unknown number too may say so."""
-    await members.suppress(step.conn, ChannelName.SMS, index, StopReason.OPTED_OUT, now)
-    contact = await members.contact_at(step.conn, ChannelName.SMS, index)
-    if contact:
-        actor = Actor("contact", contact.id)
-        await journal.note(step.conn, "address.opted_out", actor, contact.id, now, channel="sms")
+async def take_telegram_text(runtime: Runtime, incoming: Incoming, now: datetime) -> None:
+    """What somebody typed to the bot: a stop, or something that is answered once with where the button is."""
+    if await _is_taken(runtime, TELEGRAM, incoming):
+        return
+    index = runtime.keys.index(ChannelName.TELEGRAM, incoming.sender)
+    if isinstance(read_sms(incoming.text), SaysStop):
+        await _stop(runtime, ChannelName.TELEGRAM, index, now)
+    elif not incoming.text.startswith(COMMAND):
+        async with runtime.record.reading() as conn:
+            invited = await endorsements.invitations_at(conn, ChannelName.TELEGRAM, index, since=now)
+        await _ask_back(runtime, invited, now)
+    async with runtime.record.step() as step:
+        await store.take_once(step.conn, TELEGRAM, incoming.provider_id, now)
 
 
-def _with_code(runtime: Runtime, invited: list[Invitation], code: str) -> Invitation | None:
+async def _is_taken(runtime: Runtime, provider: str, incoming: Incoming) -> bool:
+    async with runtime.record.reading() as conn:
+        return await store.is_taken(conn, provider, incoming.provider_id)
+
+
+async def _read_sms(runtime: Runtime, index: bytes, text: str, now: datetime) -> bool:
+    """Do what an SMS says; whether it held a code that is not one of hers."""
+    said = read_sms(text)
+    if isinstance(said, SaysStop):
+        await _stop(runtime, ChannelName.SMS, index, now)
+        return False
+    async with runtime.record.reading() as conn:
+        if await endorsements.wrong_codes(conn, index, now - SILENCE) >= WRONG_CODES:
+            return False
+        invited = await endorsements.invitations_at(conn, ChannelName.SMS, index, since=now - REMEMBERED)
+    invitation = _with_code(runtime, invited, said.code)
+    if invitation and isinstance(said, SaysSign):
+        await _sign_by_sms(runtime, invitation, now)
+    else:
+        await _ask_back(runtime, invited, now)
+    return bool(said.code and invited) and invitation is None
+
+
+async def _stop(runtime: Runtime, channel: ChannelName, index: bytes, now: datetime) -> None:
+    """No more to this address, whoever reads it; an unknown one too may say so. A contact is told once."""
+    async with runtime.record.step() as step:
+        contact = await members.contact_at(step.conn, channel, index)
+        if contact:
+            await _confirm_stop(step.conn, contact, channel, now)
+            actor = Actor("contact", contact.id)
+            await journal.note(step.conn, "address.opted_out", actor, contact.id, now, channel=channel)
+        await members.suppress(step.conn, channel, index, StopReason.OPTED_OUT, now)
+
+
+async def _confirm_stop(conn: Connection, contact: Contact, channel: ChannelName, now: datetime) -> None:
+    addresses = await members.addresses_of(conn, [contact.id])
+    language = next((one for one in contact.languages if one in LANGUAGES), "en")
+    await store.plan_reply(
+        conn, about=contact.id, kind="stopped", contact_id=contact.id, channel=channel, language=language,
+        address_id=next(one.id for one in addresses if one.channel is channel), now=now, until=now + REPLY_WITHIN,
+    )  # fmt: skip
+
+
+def _with_code(runtime: Runtime, invited: Sequence[Invitation], code: str) -> Invitation | None:
     links = Links(runtime.keys, runtime.settings)
     matching = [one for one in invited if hmac.compare_digest(links.code(one.delivery), code)]
     return matching[0] if len(matching) == 1 else None
 
 
-async def _answer_sms(
-    runtime: Runtime, invitation: Invitation | None, invited: list[Invitation], now: datetime
-) -> None:
-    """Sign, and say what came of it; or ask back about the newest letter."""
-    if not invited:
-        return
-    if invitation is None:
-        await _reply(runtime, invited[0], "unsure", now)
-        return
+async def _sign_by_sms(runtime: Runtime, invitation: Invitation, now: datetime) -> None:
+    """Sign, and say what came of it. Whoever had said "not this time" has changed her mind, in as many words."""
     given = TAPS["org"] if invitation.may_sign else TAPS["own"]
     try:
         became = await answer(runtime.record, runtime.keys, invitation, given, Door.SMS, now)
+        if became is Became.ALREADY and await _has_declined(runtime, invitation):
+            await withdraw(runtime.record, invitation, now)
+            became = await answer(runtime.record, runtime.keys, invitation, given, Door.SMS, now)
     except Ended:
         await _reply(runtime, invitation, "ended", now)
         return
     await _reply(runtime, invitation, "signed" if became is Became.RECORDED else "already", now)
+
+
+async def _has_declined(runtime: Runtime, invitation: Invitation) -> bool:
+    async with runtime.record.reading() as conn:
+        given = await endorsements.standing_answer(conn, invitation.action_id, invitation.contact_id)
+    return given is not None and given.answer is Answer.DECLINE
+
+
+async def _ask_back(runtime: Runtime, invited: Sequence[Invitation], now: datetime) -> None:
+    """Say how one signs the newest letter that is still open, if there is one."""
+    newest = next((one for one in invited if one.is_open(now)), None)
+    if newest:
+        await _reply(runtime, newest, "unsure", now)
 
 
 async def _reply(runtime: Runtime, invitation: Invitation, kind: str, now: datetime) -> None:
@@ -115,13 +162,21 @@ class Shown:
 
 
 async def take_tap(runtime: Runtime, incoming: Incoming, now: datetime) -> Shown | None:
-    """A tap on a button: the first asks for whom, the second answers. None for what is not ours or not hers."""
+    """A tap on a button: the first asks for whom, the second answers. None for what is not ours, not hers, or not new.
+
+    It counts as taken once its answer is committed.
+    """
+    if await _is_taken(runtime, TELEGRAM, incoming):
+        return None
     tap = read_tap(incoming.tap)
     invitation = await _tapped(runtime, tap, incoming.sender) if tap else None
+    shown = await _follow_tap(runtime, tap, invitation, now) if tap and invitation else None
     async with runtime.record.step() as step:
-        is_new = await store.take_once(step.conn, TELEGRAM, incoming.provider_id, now)
-    if tap is None or invitation is None or not is_new:
-        return None
+        await store.take_once(step.conn, TELEGRAM, incoming.provider_id, now)
+    return shown
+
+
+async def _follow_tap(runtime: Runtime, tap: Tap, invitation: Invitation, now: datetime) -> Shown:
     if not invitation.is_open(now):
         return _say(runtime, invitation, "sign.ended")
     if tap.verb == FIRST_TAP:

@@ -33,14 +33,18 @@ async def plan_reply(
     conn: Connection, *, about: UUID, kind: str, contact_id: UUID, address_id: UUID, channel: str, language: str,
     now: datetime, until: datetime,
 ) -> None:  # fmt: skip
-    """A short answer by the way in which somebody wrote to us; the same answer about the same thing goes once."""
+    """A short answer by the way in which somebody wrote to us; the same answer about the same thing goes once.
+
+    A discreet phone is told nothing but that we have stopped: that text says nothing to whoever reads it too.
+    """
     await run(
         conn,
         """
         INSERT INTO deliveries (purpose, about, kind, recipient_kind, recipient_id, channel, address_id, language,
                                 urgency, due_at, expires_at, planned_at)
-        VALUES ('reply', %(about)s, %(kind)s, 'contact', %(contact)s, %(channel)s, %(address)s, %(language)s, 0,
-                %(now)s, %(until)s, %(now)s)
+        SELECT 'reply', %(about)s, %(kind)s, 'contact', c.id, %(channel)s, %(address)s, %(language)s, 0, %(now)s,
+               %(until)s, %(now)s
+        FROM contacts c WHERE c.id = %(contact)s AND (NOT c.discreet OR %(kind)s = 'stopped')
         ON CONFLICT DO NOTHING
         """,
         about=about, kind=kind, contact=contact_id, channel=channel, address=address_id, language=language, now=now,

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from channels.base import Button, Callback, ChannelName, Forged, Incoming, Receipt, Result
 from sos.http import CHANNELS, posted, runtime_of
-from sos.inbound.steps import take_receipts, take_sms, take_tap
+from sos.inbound.steps import take_receipts, take_sms, take_tap, take_telegram_text
 from sos.messages import RECEIPT
 
 
@@ -77,7 +77,7 @@ async def sms(request: web.Request) -> web.Response:
 
 
 async def telegram(request: web.Request) -> web.Response:
-    """An update of the bot: a tap is answered first, then its message changes."""
+    """An update of the bot: a tap is answered, and then its message changes."""
     runtime, channel = runtime_of(request), _telegram_channel(request)
     try:
         incoming = channel.incoming(await _callback(request))
@@ -88,4 +88,6 @@ async def telegram(request: web.Request) -> web.Response:
         await channel.answer(incoming)
         if shown:
             await channel.show_buttons(incoming, shown.text, shown.buttons)
+    elif incoming.text:
+        await take_telegram_text(runtime, incoming, runtime.clock())
     return web.Response(status=200)

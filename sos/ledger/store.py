@@ -27,6 +27,7 @@ _MAY_LEAVE: LiteralString = """
     AND NOT EXISTS (
         SELECT FROM addresses a JOIN suppressions s ON s.channel = a.channel AND s.value_index = a.value_index
         WHERE a.id = d.address_id
+          AND NOT (d.purpose = 'reply' AND d.kind = 'stopped' AND s.reason = 'opted_out')  -- a stop is confirmed once
     )
 """
 

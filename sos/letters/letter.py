@@ -22,6 +22,14 @@ class NobodySigned(Exception):
     """A letter without signatures is not sent."""
 
 
+class Stopped(Exception):
+    """Somebody has stopped this letter: it is not sent."""
+
+
+class ConsentGone(Exception):
+    """Somebody in danger has taken back a consent on which this letter leans: it is not sent."""
+
+
 class NotTypeset(Exception):
     """The letter's pages are not ready yet, or a name in it cannot be set in any font that we have."""
 
@@ -55,7 +63,7 @@ def load_signatories(clear: str) -> tuple[Signatory, ...]:
     return tuple(Signatory(**one) for one in json.loads(clear))
 
 
-def hash_of(signatories: Sequence[Signatory]) -> bytes:
-    """What tells one list of signatories from every other."""
+def hash_of(letter_id: UUID, signatories: Sequence[Signatory]) -> bytes:
+    """What tells one letter's list of signatories from every other, also from the same names under another letter."""
     parts = ((one.name, one.country, str(one.individual)) for one in signatories)
-    return digest("signatories", *(part for one in parts for part in one))
+    return digest("signatories", str(letter_id), *(part for one in parts for part in one))

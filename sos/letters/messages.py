@@ -14,12 +14,12 @@ from sos.ledger.delivery import Delivery
 from sos.letters import store
 from sos.letters.letter import Letter
 from sos.letters.steps import open_pdf
-from sos.members.member import name_in
-from sos.members.sealed import open_address, open_names, open_person
-from sos.messages import Letterbox, Links, make_mold
-from sos.outreach import store as outreach
+from sos.members.sealed import open_address
+from sos.messages import Letterbox, Links, Mold, make_mold
+from sos.outreach.messages import letterbox, names_for
+from sos.outreach.store import recipients
 from sos.runtime import Runtime
-from sos.texts import Templates
+from sos.texts import Templates, isolate
 from sos.vault import Place
 
 
@@ -54,8 +54,9 @@ async def _letter(runtime: Runtime, conn: Connection, letter: Letter, target: Ta
     text = (await actions.published_texts(conn, letter.action_id))[target.language]
     file = (await store.files_of(conn, letter.id))[target.language]
     mold = make_mold(
-        runtime.templates, "letter", target.language, ChannelName.EMAIL, title=text.title, addressee=target.name,
-        role=target.title, count_line=count_line(runtime.templates, target.language, letter), pages=file.pages,
+        runtime.templates, "letter", target.language, ChannelName.EMAIL, title=text.title,
+        addressee=isolate(target.name), role=isolate(target.title) if target.title else "",
+        count_line=count_line(runtime.templates, target.language, letter), pages=file.pages,
     )  # fmt: skip
     pdf = Attachment(f"letter-{target.language}.pdf", "application/pdf", open_pdf(runtime.keys, letter.id, file))
     links = Links(runtime.keys, runtime.settings)
@@ -65,34 +66,31 @@ async def _letter(runtime: Runtime, conn: Connection, letter: Letter, target: Ta
 async def render_thanks(runtime: Runtime, conn: Connection, deliveries: Sequence[Delivery]) -> Mapping[int, Message]:
     """The news to those who signed: their letter was sent."""
     by_id = {one.id: one for one in deliveries}
-    told: dict[UUID, tuple[Letter, list[Target]]] = {}
+    asked_by = await store.asked_by(conn, list(by_id))
+    links = Links(runtime.keys, runtime.settings)
+    molds: dict[tuple[UUID, str, ChannelName, bool], Mold] = {}
     messages: dict[int, Message] = {}
-    for row in await outreach.recipients(conn, list(by_id)):
+    for row in await recipients(conn, list(by_id)):
         delivery = by_id[row.delivery]
-        if delivery.about not in told:
-            letter = await store.find_letter(conn, delivery.about)
-            assert letter
-            told[delivery.about] = letter, await open_targets(conn, runtime.keys, letter.action_id)
-        messages[row.delivery] = await _thanks(runtime, conn, delivery, row, *told[delivery.about])
+        key = (delivery.about, delivery.language, delivery.channel, row.discreet)
+        if key not in molds:
+            molds[key] = await _thanks(runtime, conn, delivery, is_discreet=row.discreet)
+        # Her own page still shows what she signed; the link is the one by which she was asked.
+        own = {"link": links.sign(asked_by[row.delivery])} if row.delivery in asked_by else {}
+        own |= names_for(runtime, row, delivery.language, delivery.channel)
+        messages[row.delivery] = molds[key].fill(letterbox(runtime, row), own, links=links)
     return messages
 
 
-async def _thanks(
-    runtime: Runtime, conn: Connection, delivery: Delivery, row: outreach.RecipientRow, letter: Letter,
-    targets: Sequence[Target],
-) -> Message:  # fmt: skip
+async def _thanks(runtime: Runtime, conn: Connection, delivery: Delivery, *, is_discreet: bool) -> Mold:
+    """The thanks of one letter, rendered once for everybody who gets them in this language by this channel."""
+    letter = await store.find_letter(conn, delivery.about)
+    assert letter
     text = (await actions.published_texts(conn, letter.action_id))[delivery.language]
-    what = "discreet" if row.discreet else "thanks"
-    mold = make_mold(
-        runtime.templates, what, delivery.language, delivery.channel, title=text.title,
-        count_line=count_line(runtime.templates, delivery.language, letter),
-        addressed_to=", ".join(one.name for one in targets),
+    targets = await open_targets(conn, runtime.keys, letter.action_id)
+    names = [one.name if delivery.channel is ChannelName.SMS else isolate(one.name) for one in targets]
+    return make_mold(
+        runtime.templates, "discreet" if is_discreet else "thanks", delivery.language, delivery.channel,
+        title=text.title, count_line=count_line(runtime.templates, delivery.language, letter),
+        addressed_to=format_list(names, locale=delivery.language),
     )  # fmt: skip
-    links = Links(runtime.keys, runtime.settings)
-    own = {
-        "name": open_person(runtime.keys, row.contact_id, row.contact_sealed),
-        "organisation": name_in(open_names(runtime.keys, row.member_id, row.member_sealed), delivery.language),
-        "link": links.sign(row.delivery),
-    }
-    box = Letterbox(row.delivery, open_address(runtime.keys, row.address_id, row.address_sealed))
-    return mold.fill(box, own, links=links)

@@ -15,19 +15,31 @@ from sos import journal
 from sos.actions import store as actions
 from sos.actions.action import Action, Kind, NamesShown, State
 from sos.actions.action import Target as Addressee
-from sos.actions.steps import open_targets
+from sos.actions.steps import is_permitted, open_targets
 from sos.actor import SYSTEM, Actor
-from sos.database import Connection
+from sos.database import Connection, NoSuchRow
 from sos.endorsements import store as endorsements
 from sos.endorsements.endorsement import Answer
 from sos.jobs import Step
 from sos.ledger import store as ledger
 from sos.letters import store
-from sos.letters.letter import Letter, NobodySigned, NotTypeset, dump_signatories, hash_of, load_signatories
+from sos.letters.letter import (
+    ConsentGone,
+    Letter,
+    NobodySigned,
+    NotTypeset,
+    Stopped,
+    dump_signatories,
+    hash_of,
+    load_signatories,
+)
 from sos.letters.letter import State as LetterState
 from sos.letters.typeset import LetterPage, Signatory, Target, typeset, uncovered
+from sos.outreach import steps as outreach
 from sos.runtime import Runtime
 from sos.staff.staff import Person
+from sos.triage import store as triage
+from sos.triage.consent import taken_back
 from sos.vault import KeyFile, Place
 
 TYPESET_LETTER = "typeset_letter"
@@ -50,12 +62,12 @@ async def close(runtime: Runtime, action_id: UUID, now: datetime, *, actor: Acto
 
 
 async def _freeze(runtime: Runtime, step: Step, action: Action, now: datetime) -> UUID:
-    signatories = await _signatories(step.conn, runtime.keys, action.id)
+    letter_id, signatories = uuid4(), await _signatories(step.conn, runtime.keys, action.id)
     letter = Letter(
-        id=uuid4(),
+        id=letter_id,
         action_id=action.id,
         state=LetterState.FROZEN,
-        signatories_hash=hash_of(signatories),
+        signatories_hash=hash_of(letter_id, signatories),
         organisations=sum(not one.individual for one in signatories),
         individuals=sum(one.individual for one in signatories),
         countries=len({one.country for one in signatories}),
@@ -105,8 +117,11 @@ async def typeset_letter(runtime: Runtime, letter_id: UUID) -> None:
 
 async def _typeset_apart(page: LetterPage) -> bytes:
     """In a process of its own, which ends afterwards: the typesetter keeps what it has seen in memory."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    try:
         return await asyncio.get_running_loop().run_in_executor(pool, typeset, page)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 async def _pages(conn: Connection, runtime: Runtime, letter_id: UUID) -> list[LetterPage]:
@@ -123,7 +138,6 @@ async def _page(
     action = await actions.find_action(conn, letter.action_id)
     assert action
     text = (await actions.published_texts(conn, action.id))[language]
-    is_counted = action.names_shown is NamesShown.COUNTED
     say = runtime.templates.catalogue.say
     return LetterPage(
         language=language,
@@ -131,8 +145,9 @@ async def _page(
         date=letter.frozen_at.date(),
         targets=tuple(Target(one.name, one.title) for one in targets if one.language == language),
         body=text.body,
-        signatories=() if is_counted else await open_signatories(conn, runtime.keys, letter.id),
-        confidential_count=letter.organisations if is_counted else 0,
+        signatories=await open_signatories(conn, runtime.keys, letter.id),
+        confidential_count=0,
+        lists_names=action.names_shown is not NamesShown.COUNTED,
         text_hash=text.hash.hex(),
         verify_url=verify_url(runtime, letter),
         notice=str(say(language, "site.practice")) if runtime.network.is_practice else "",
@@ -153,25 +168,24 @@ def open_pdf(keys: KeyFile, letter_id: UUID, file: store.LetterFile) -> bytes:
     return keys.open_bytes(file.pdf_sealed, _file_place(letter_id, file.language))
 
 
-async def unprintable(conn: Connection, keys: KeyFile, letter_id: UUID) -> tuple[str, ...]:
-    """Names that no font of ours covers: the letter waits until they are spelt otherwise."""
-    signatories = await open_signatories(conn, keys, letter_id)
+async def unprintable(conn: Connection, runtime: Runtime, letter: Letter) -> tuple[str, ...]:
+    """Names that no font of ours covers: a letter whose pages are not made waits until they are spelt otherwise."""
+    if not await languages_missing(conn, runtime, letter):
+        return ()
+    signatories = await open_signatories(conn, runtime.keys, letter.id)
     return await asyncio.to_thread(uncovered, [one.name for one in signatories])
 
 
 async def release(runtime: Runtime, person: Person, letter_id: UUID, now: datetime) -> bool:
     """A person lets the letter go: to those it is addressed to, and the news of it to those who signed.
 
-    Raises NobodySigned, NotTypeset. False if it was released before.
+    Raises NoSuchRow, Stopped, ConsentGone, NobodySigned, NotTypeset. False if it was released before.
     """
     async with runtime.record.step() as step:
         letter = await store.find_letter(step.conn, letter_id)
-        assert letter
-        if not letter.signatures:
-            raise NobodySigned
-        targets = await open_targets(step.conn, runtime.keys, letter.action_id)
-        if {target.language for target in targets} - set(await store.files_of(step.conn, letter_id)):
-            raise NotTypeset
+        if letter is None:
+            raise NoSuchRow
+        await _require_releasable(step.conn, runtime, letter)
         if not await store.mark_released(step.conn, letter_id, person.id, now):
             return False
         until = now + SENT_WITHIN
@@ -179,3 +193,33 @@ async def release(runtime: Runtime, person: Person, letter_id: UUID, now: dateti
         told = await store.plan_thanks(step.conn, letter, rank=2, now=now, until=until)
         await journal.note(step.conn, "letter.released", person.actor, letter_id, now, targets=sent, thanks=told)
     return True
+
+
+async def _require_releasable(conn: Connection, runtime: Runtime, letter: Letter) -> None:
+    """Raises Stopped, ConsentGone, NobodySigned, NotTypeset."""
+    action = await actions.lock_action(conn, letter.action_id)  # a stop waits for this, or this for it
+    if action is None or action.state is State.STOPPED:
+        raise Stopped
+    consents = await triage.list_consents(conn, action.case_id)
+    if taken_back(runtime.config.consent, consents) or not await is_permitted(conn, runtime.config, action):
+        raise ConsentGone
+    if not letter.signatures:
+        raise NobodySigned
+    if await languages_missing(conn, runtime, letter):
+        raise NotTypeset
+
+
+async def languages_missing(conn: Connection, runtime: Runtime, letter: Letter) -> frozenset[str]:
+    """The languages in which the letter's pages are still to be made."""
+    targets = await open_targets(conn, runtime.keys, letter.action_id)
+    return frozenset(target.language for target in targets) - set(await store.files_of(conn, letter.id))
+
+
+async def stop(runtime: Runtime, person: Person, action_id: UUID, now: datetime) -> int:
+    """Stop sending: the action's messages, and its letter's if there is one already; answer how many that ends."""
+    async with runtime.record.step() as step:
+        ended = await outreach.stop_action(step, person, action_id, now)
+        letter = await store.find_letter_of(step.conn, action_id)
+        if ended is None or letter is None:
+            return ended or 0
+        return ended + await outreach.stop_about(step.conn, person, letter.id, now)

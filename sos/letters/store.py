@@ -127,12 +127,42 @@ async def plan_thanks(conn: Connection, letter: Letter, *, rank: int, now: datet
                                 urgency, due_at, expires_at, planned_at)
         SELECT 'thanks', %(letter)s, d.case_id, 'contact', e.contact_id, d.channel, d.address_id, e.language, %(rank)s,
                %(now)s, %(until)s, %(now)s
-        FROM endorsements e JOIN deliveries d ON d.id = e.delivery_id
+        FROM endorsements e
+        JOIN deliveries d ON d.id = e.delivery_id
+        JOIN contacts c ON c.id = e.contact_id
+        JOIN addresses a ON a.id = d.address_id
         WHERE e.action_id = %(action)s AND e.withdrawn_at IS NULL AND e.answer IN ('sign', 'sign_individually')
+          AND NOT c.paused
+          AND NOT EXISTS (SELECT FROM suppressions s WHERE s.channel = a.channel AND s.value_index = a.value_index)
         ON CONFLICT DO NOTHING
         """,
         letter=letter.id, action=letter.action_id, rank=rank, now=now, until=until,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A delivery of thanks, and the one by which she was asked."""
+
+    delivery: int
+    asked_by: int
+
+
+async def asked_by(conn: Connection, delivery_ids: list[int]) -> dict[int, int]:
+    """For these deliveries of thanks, the deliveries whose link she answered by."""
+    found = await rows(
+        conn,
+        Asked,
+        """
+        SELECT d.id AS delivery, e.delivery_id AS asked_by
+        FROM deliveries d
+        JOIN letters l ON l.id = d.about
+        JOIN endorsements e ON e.action_id = l.action_id AND e.contact_id = d.recipient_id AND e.withdrawn_at IS NULL
+        WHERE d.id = ANY(%(ids)s) AND e.delivery_id IS NOT NULL
+        """,
+        ids=delivery_ids,
+    )
+    return {one.delivery: one.asked_by for one in found}
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ class Signatory:
 class LetterPage:
     """All that a letter shows. `body` is plain text, its paragraphs divided by blank lines; `notice` heads each page.
 
-    `confidential_count` organisations signed besides `signatories`, without being named.
+    `confidential_count` organisations signed besides `signatories`, without being named; without `lists_names` all
+    are counted and nobody is named.
     """
 
     language: str
@@ -66,6 +67,7 @@ class LetterPage:
     text_hash: str
     verify_url: str
     notice: str = ""
+    lists_names: bool = True
 
 
 def typeset(letter: LetterPage) -> bytes:
@@ -133,7 +135,7 @@ def _content(letter: LetterPage) -> dict[str, Any]:
         "title": letter.title,
         "paragraphs": _paragraphs(letter.body),
         "count": _count_line(letter),
-        "groups": list(_groups(letter)),
+        "groups": list(_groups(letter)) if letter.lists_names else [],
         "text_hash": letter.text_hash,
         "verify_url": letter.verify_url,
         "words": words,

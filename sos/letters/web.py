@@ -5,15 +5,29 @@ from aiohttp import web
 from sos.actions.store import published_texts
 from sos.http import id_in, page, runtime_of, see, words_of
 from sos.letters import steps, store
-from sos.letters.letter import Letter, NobodySigned, NotTypeset
+from sos.letters.letter import ConsentGone, Letter, NobodySigned, NotTypeset, Stopped
 from sos.letters.messages import count_line
 from sos.staff.web import person_of
+
+WHY_NOT: dict[type[Exception], str] = {
+    Stopped: "release.stopped",
+    ConsentGone: "release.consent",
+    NobodySigned: "release.nobody",
+    NotTypeset: "release.not_typeset",
+}
 
 
 async def close(request: web.Request) -> web.Response:
     """Close a letter now, before its deadline."""
     runtime, action_id = runtime_of(request), id_in(request)
     await steps.close(runtime, action_id, runtime.clock(), actor=person_of(request).actor)
+    raise see(f"/desk/action/{action_id}")
+
+
+async def stop(request: web.Request) -> web.Response:
+    """Stop sending, at once."""
+    runtime, action_id = runtime_of(request), id_in(request)
+    await steps.stop(runtime, person_of(request), action_id, runtime.clock())
     raise see(f"/desk/action/{action_id}")
 
 
@@ -42,8 +56,8 @@ async def release(request: web.Request) -> web.Response:
     runtime, letter = runtime_of(request), await _letter(request)
     try:
         await steps.release(runtime, person_of(request), letter.id, runtime.clock())
-    except (NobodySigned, NotTypeset) as why:
-        key = "release.nobody" if isinstance(why, NobodySigned) else "release.not_typeset"
+    except tuple(WHY_NOT) as why:
+        key = WHY_NOT[type(why)]
         return page(request, "letters/not_released.html", status=409, key=key, action_id=letter.action_id)
     raise see(f"/desk/action/{letter.action_id}")
 

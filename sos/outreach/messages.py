@@ -1,11 +1,9 @@
 """An action's messages: the approved text around each contact's own name, link and code."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from uuid import UUID
 from zoneinfo import ZoneInfo
-
-from babel.dates import format_datetime
 
 from channels.base import Button, ChannelName, Message
 from sos.actions import store as actions
@@ -17,14 +15,12 @@ from sos.members.sealed import open_address, open_names, open_person
 from sos.messages import Letterbox, Links, Mold, make_mold
 from sos.outreach import store
 from sos.runtime import Runtime
+from sos.texts import moment
 
-# The longest that a contact's own words are expected to be, so that a preview's price is never too low.
-LONGEST = {
-    "name": "N" * 30,
-    "organisation": "O" * 60,
-    "code": "00000",
-    "deadline": "30 September 2026, 23:59 GMT+00:00",
-}
+SMS_NAME_UNITS = 60  # of UTF-16: where an SMS has to cut a name
+# As long as a contact's own words can become, and in letters that cost the whole SMS its short alphabet, so that a
+# preview's price is never too low; two more because a letter of two units is not split between segments.
+LONGEST = dict.fromkeys(("name", "organisation", "deadline"), "Ж" * (SMS_NAME_UNITS + 2)) | {"code": "00000"}
 TOKEN_LENGTH = 24
 FIRST_TAP = "ask"
 
@@ -75,30 +71,50 @@ async def _render_action(
     return messages
 
 
+def letterbox(runtime: Runtime, row: store.RecipientRow) -> Letterbox:
+    """A delivery's number, and where it goes."""
+    return Letterbox(row.delivery, open_address(runtime.keys, row.address_id, row.address_sealed))
+
+
+def names_for(runtime: Runtime, row: store.RecipientRow, language: str, channel: ChannelName) -> dict[str, str]:
+    """What a recipient is called, and her organisation as it writes itself in this language."""
+    person = open_person(runtime.keys, row.contact_id, row.contact_sealed)
+    organisation = name_in(open_names(runtime.keys, row.member_id, row.member_sealed), language)
+    names = {"name": person, "organisation": organisation}
+    return {slot: shorten(name) for slot, name in names.items()} if channel is ChannelName.SMS else names
+
+
+def shorten(name: str) -> str:
+    """A name that an SMS can pay for."""
+    units = list(accumulate(2 if char > "\uffff" else 1 for char in name))
+    if units[-1] <= SMS_NAME_UNITS:
+        return name
+    return name[: sum(at < SMS_NAME_UNITS for at in units)].rstrip() + "…"
+
+
 def _fill(runtime: Runtime, mold: Mold, action: Action, row: store.RecipientRow) -> Message:
     links = Links(runtime.keys, runtime.settings)
     link = links.sign(row.delivery)
     own = {
-        "name": open_person(runtime.keys, row.contact_id, row.contact_sealed),
-        "organisation": name_in(open_names(runtime.keys, row.member_id, row.member_sealed), mold.language),
+        **names_for(runtime, row, mold.language, mold.channel),
         "link": link,
         "code": links.code(row.delivery),
-        "deadline": format_datetime(
-            action.deadline_at, "d MMMM y, HH:mm zzz", tzinfo=ZoneInfo(row.time_zone), locale=mold.language
-        ),
+        "deadline": moment(action.deadline_at, ZoneInfo(row.time_zone), mold.language),
         "reference": link,
     }
-    box = Letterbox(row.delivery, open_address(runtime.keys, row.address_id, row.address_sealed))
-    return mold.fill(box, own, links=links, buttons=_buttons(runtime, mold, action, row, link))
+    return mold.fill(letterbox(runtime, row), own, links=links, buttons=_buttons(runtime, mold, action, row, link))
 
 
 def _buttons(
     runtime: Runtime, mold: Mold, action: Action, row: store.RecipientRow, link: str
 ) -> tuple[tuple[Button, ...], ...]:
+    """What stands under a Telegram message; a discreet phone shows one word that says nothing."""
     if mold.channel is not ChannelName.TELEGRAM:
         return ()
     say, links = runtime.templates.catalogue.say, Links(runtime.keys, runtime.settings)
+    if row.discreet:
+        return ((Button(str(say(mold.language, "button.open")), url=link),),)
     read = (Button(str(say(mold.language, "button.read")), url=link),)
-    if action.kind is not Kind.LETTER or row.discreet:
+    if action.kind is not Kind.LETTER:
         return (read,)
     return ((Button(str(say(mold.language, "button.sign")), tap=links.tap(FIRST_TAP, row.delivery)),), read)

@@ -11,9 +11,10 @@ from sos.actions.action import Action, NotReady, State, ready_languages
 from sos.actions.steps import Prepared, find_prepared, missing_now
 from sos.actor import Actor
 from sos.config import Config
-from sos.database import Connection
+from sos.database import Connection, NoSuchRow
 from sos.intake import store as intake
 from sos.intake.report import Stage
+from sos.jobs import Step
 from sos.ledger import store as ledger
 from sos.ledger.delivery import HoldScope
 from sos.members import store as members
@@ -26,6 +27,7 @@ from sos.staff.staff import Person
 from sos.triage import store as triage
 
 CLOSE_ACTION = "close_action"
+RECALLED = "recalled"
 
 
 class NotApproved(Exception):
@@ -51,12 +53,14 @@ async def preview(conn: Connection, runtime: Runtime, prepared: Prepared) -> Pre
 async def launch(runtime: Runtime, person: Person, action_id: UUID, now: datetime) -> int:
     """Send now: publish the approved texts and write the ledger in one statement; answer how many messages.
 
-    Raises NotApproved, NotReady. Launching twice launches once.
+    Raises NotApproved, NotReady, NoSuchRow. Launching twice launches once.
     """
     async with runtime.record.step() as step:
         conn = step.conn
         await actions.lock_action(conn, action_id)
         prepared = await find_prepared(conn, runtime.keys, action_id)
+        if prepared.action.state is State.LAUNCHED:
+            return 0
         await _require_approval(conn, runtime.config, prepared, now)
         action, audience = prepared.action, audience_of(prepared)
         if not await actions.mark_launched(conn, action_id, person.id, now):
@@ -74,8 +78,7 @@ async def launch(runtime: Runtime, person: Person, action_id: UUID, now: datetim
 
 async def _require_approval(conn: Connection, config: Config, prepared: Prepared, now: datetime) -> None:
     """The approval is of exactly what is there now, and nothing that it rested on has gone since."""
-    approval = prepared.approval
-    if prepared.action.state is not State.APPROVED or not approval or approval.fingerprint != prepared.fingerprint:
+    if not prepared.is_approved:
         raise NotApproved
     missing = await missing_now(conn, config, prepared, now)
     if missing:
@@ -96,24 +99,27 @@ async def _tell_reporter(conn: Connection, action: Action, now: datetime) -> Non
         await triage.mark_decided(conn, case.id, now)
 
 
-async def stop(runtime: Runtime, person: Person, action_id: UUID, now: datetime) -> int:
-    """Stop sending: hold the action and end whatever is queued or waits to be tried again; answer how many."""
-    async with runtime.record.step() as step:
-        if not await actions.mark_stopped(step.conn, action_id, person.id, now):
-            return 0
-        await ledger.place_hold(step.conn, HoldScope.ABOUT, str(action_id), "recalled", now, placed_by=person.id)
-        ended = await ledger.end_queued(step.conn, action_id, "recalled", now)
-        await journal.note(step.conn, "action.stopped", person.actor, action_id, now, ended=ended)
+async def stop_action(step: Step, person: Person, action_id: UUID, now: datetime) -> int | None:
+    """Stop what an action sends, in the caller's transaction; how many messages that ends. None if it had ended."""
+    if not await actions.mark_stopped(step.conn, action_id, person.id, now):
+        return None
+    ended = await stop_about(step.conn, person, action_id, now)
+    await journal.note(step.conn, "action.stopped", person.actor, action_id, now, ended=ended)
     return ended
 
 
-async def opt_out(runtime: Runtime, delivery_id: int, now: datetime) -> bool:
-    """Whoever got this delivery wants no more by that address. False if there is no such delivery."""
+async def stop_about(conn: Connection, person: Person, about: UUID, now: datetime) -> int:
+    """Hold whatever is about this, and end what is queued or waits to be tried again; answer how many."""
+    await ledger.place_hold(conn, HoldScope.ABOUT, str(about), RECALLED, now, placed_by=person.id)
+    return await ledger.end_queued(conn, about, RECALLED, now)
+
+
+async def opt_out(runtime: Runtime, delivery_id: int, now: datetime) -> None:
+    """Whoever got this delivery wants no more by that address. Raises NoSuchRow."""
     async with runtime.record.step() as step:
         found = await store.find_address(step.conn, delivery_id)
         if found is None:
-            return False
+            raise NoSuchRow
         await members.suppress(step.conn, found.channel, found.value_index, StopReason.OPTED_OUT, now)
         actor = Actor("contact", found.owner_id)
         await journal.note(step.conn, "address.opted_out", actor, found.owner_id, now, channel=found.channel)
-    return True

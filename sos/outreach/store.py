@@ -89,6 +89,7 @@ class AddressRow:
     owner_id: UUID
     channel: ChannelName
     value_index: bytes
+    language: str
 
 
 async def find_address(conn: Connection, delivery_id: int) -> AddressRow | None:
@@ -96,7 +97,7 @@ async def find_address(conn: Connection, delivery_id: int) -> AddressRow | None:
         conn,
         AddressRow,
         """
-        SELECT a.owner_id, a.channel, a.value_index
+        SELECT a.owner_id, a.channel, a.value_index, d.language
         FROM deliveries d JOIN addresses a ON a.id = d.address_id WHERE d.id = %(id)s
         """,
         id=delivery_id,

@@ -1,11 +1,11 @@
-"""Send now, stop sending, and the page on which somebody says that she wants no more."""
+"""Send now, and the page on which somebody says that she wants no more."""
 
 from aiohttp import web
 
 from sos.actions.action import NotReady
-from sos.http import id_in, page, runtime_of, see
+from sos.http import WORDS, choose_words, id_in, page, runtime_of, see
 from sos.messages import UNSUBSCRIBE
-from sos.outreach import steps
+from sos.outreach import steps, store
 from sos.staff.web import person_of
 
 
@@ -22,29 +22,28 @@ async def launch(request: web.Request) -> web.Response:
     raise see(f"/desk/action/{action_id}")
 
 
-async def stop(request: web.Request) -> web.Response:
-    """Stop sending, at once."""
-    runtime, action_id = runtime_of(request), id_in(request)
-    await steps.stop(runtime, person_of(request), action_id, runtime.clock())
-    raise see(f"/desk/action/{action_id}")
-
-
-def _delivery(request: web.Request) -> int:
-    delivery = runtime_of(request).keys.read_link(UNSUBSCRIBE, request.match_info["token"])
+async def _delivery(request: web.Request) -> int:
+    """Which delivery carried this link; the page speaks its language. Raises HTTPNotFound."""
+    runtime = runtime_of(request)
+    delivery = runtime.keys.read_link(UNSUBSCRIBE, request.match_info["token"])
     if delivery is None:
         raise web.HTTPNotFound
+    async with runtime.record.reading() as conn:
+        address = await store.find_address(conn, delivery)
+    if address is None:
+        raise web.HTTPNotFound
+    request[WORDS] = choose_words(runtime, request, address.language)
     return delivery
 
 
 async def ask_opt_out(request: web.Request) -> web.Response:
     """A page with one button; looking at it changes nothing (RFC 8058)."""
-    _delivery(request)
+    await _delivery(request)
     return page(request, "outreach/opt_out.html", is_done=False)
 
 
 async def opt_out(request: web.Request) -> web.Response:
-    """No more to this address; mail programs post here too (RFC 8058)."""
-    runtime = runtime_of(request)
-    if not await steps.opt_out(runtime, _delivery(request), runtime.clock()):
-        raise web.HTTPNotFound
+    """No more to this address; mail programs post here too, without a cookie (RFC 8058)."""
+    runtime, delivery = runtime_of(request), await _delivery(request)
+    await steps.opt_out(runtime, delivery, runtime.clock())
     return page(request, "outreach/opt_out.html", is_done=True)
