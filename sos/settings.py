@@ -4,10 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
-
-from psycopg import ProgrammingError
-from psycopg.conninfo import make_conninfo
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from channels.base import ChannelName, SmtpServer, TelegramBot, TwilioAccount
 
@@ -78,8 +75,18 @@ class _Environment:
             raise BadSetting(f"{name} should be a number of messages a second between 1 and 1000")
         return int(found)
 
-    def has(self, name: str) -> bool:
-        return bool(self._values.get(name, "").strip())
+    def address(self, name: str, default: str | None = None) -> SplitResult:
+        """An address in its parts. It is never quoted in a message: it may hold a password."""
+        try:
+            parts = urlsplit(self.text(name, default).rstrip("/"))
+            _ = parts.port  # raises where it is no port
+        except ValueError as wrong:
+            raise BadSetting(f"{name} is not an address that can be read") from wrong
+        return parts
+
+    def has(self, *names: str) -> bool:
+        """Whether one of these is set."""
+        return any(self._values.get(name, "").strip() for name in names)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -88,26 +95,35 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     port = env.number("SOS_PORT", 8080)
     return Settings(
         database_url=_database_url(env),
-        redis_url=env.text("SOS_REDIS_URL"),
+        redis_url=_redis_url(env),
         key_file=Path(env.text("SOS_KEY_FILE")),
         host=env.text("SOS_HOST", "127.0.0.1"),
         port=port,
         public_url=_public_url(env, port),
-        smtp=_smtp(env) if env.has("SOS_SMTP_URL") else None,
-        twilio=_twilio(env) if env.has("SOS_TWILIO_SID") else None,
+        smtp=_smtp(env) if env.has("SOS_SMTP_URL", "SOS_MAIL_FROM") else None,
+        twilio=_twilio(env) if env.has("SOS_TWILIO_SID", "SOS_TWILIO_FROM") else None,
         telegram=_telegram(env) if env.has("SOS_TELEGRAM_TOKEN_FILE") else None,
     )
 
 
 def _database_url(env: _Environment) -> str:
     """The database's address, with the password from its own file where there is one."""
-    url = env.text("SOS_DATABASE_URL")
+    parts = env.address("SOS_DATABASE_URL")
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise BadSetting("SOS_DATABASE_URL should look like postgresql://user@host/database")
     if not env.has("SOS_DATABASE_PASSWORD_FILE"):
-        return url
-    try:
-        return make_conninfo(url, password=env.secret("SOS_DATABASE_PASSWORD_FILE"))
-    except ProgrammingError as wrong:
-        raise BadSetting("SOS_DATABASE_URL should look like postgresql://user@host/database") from wrong
+        return env.text("SOS_DATABASE_URL")
+    if not parts.username:
+        raise BadSetting("SOS_DATABASE_URL names nobody whose password SOS_DATABASE_PASSWORD_FILE could be")
+    password, server = quote(env.secret("SOS_DATABASE_PASSWORD_FILE"), safe=""), parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{parts.username}:{password}@{server}").geturl()
+
+
+def _redis_url(env: _Environment) -> str:
+    parts = env.address("SOS_REDIS_URL")
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise BadSetting("SOS_REDIS_URL should look like redis://host:6379/0 or unix://path?db=0")
+    return env.text("SOS_REDIS_URL")
 
 
 def is_loopback(host: str) -> bool:
@@ -119,17 +135,16 @@ def is_loopback(host: str) -> bool:
 
 
 def _public_url(env: _Environment, port: int) -> str:
-    url = env.text("SOS_PUBLIC_URL", f"http://localhost:{port}").rstrip("/")
-    parts = urlsplit(url)
+    parts = env.address("SOS_PUBLIC_URL", f"http://localhost:{port}")
     if parts.scheme == "https" and parts.hostname:
-        return url
+        return parts.geturl()
     if parts.scheme == "http" and is_loopback(parts.hostname or ""):
-        return url
+        return parts.geturl()
     raise BadSetting("SOS_PUBLIC_URL should begin with https:// (http:// only on this machine itself)")
 
 
 def _smtp(env: _Environment) -> SmtpServer:
-    parts = urlsplit(env.text("SOS_SMTP_URL"))
+    parts = env.address("SOS_SMTP_URL")
     security = SMTP_SECURITY.get(parts.scheme)
     if not security or not parts.hostname:
         raise BadSetting("SOS_SMTP_URL should look like smtps://user@host:465 or smtp+starttls://user@host:587")
@@ -165,8 +180,7 @@ def _telegram(env: _Environment) -> TelegramBot:
 
 
 def _provider_url(env: _Environment, name: str, default: str) -> str:
-    url = env.text(name, default).rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+    parts = env.address(name, default)
+    if not parts.hostname or (parts.scheme != "https" and not is_loopback(parts.hostname)):
         raise BadSetting(f"{name} should begin with https://")
-    return url
+    return parts.geturl()
