@@ -68,6 +68,15 @@ def database_url(postgres: EmbeddedPostgres, template_database: str) -> Iterator
 
 
 @pytest.fixture
+def empty_database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A database of this test's own without any schema."""
+    name = f"empty_{next(_numbers)}"
+    _administer(postgres, SQL("CREATE DATABASE {}").format(Identifier(name)))
+    yield postgres.url(name)
+    _administer(postgres, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+@pytest.fixture
 def redis_url(valkey: EmbeddedValkey) -> str:
     """The session's Valkey, emptied."""
     with Redis.from_url(valkey.url()) as redis:
