@@ -101,6 +101,7 @@ MADE: Mapping[str, Iterable[object]] = {
     "error.*.title": ERRORS,
     "letter.given.*": Answer,
     "names.*": action.NamesShown,
+    "queue.preparing.*": (action.State.DRAFT, action.State.APPROVED),
     "region.*": CONFIG.regions,
     "report.*": ("what", "whom", "where", "reach"),
     "report.urgency.*": Urgency,
