@@ -72,7 +72,7 @@ def table(told: Told) -> list[str]:
         "",
         f"  contacts      {len(told.contacts):>6}   {call.wanted} with a channel, {unreached} whom no machine reaches",
         f"  delivered     {call.arrived:>6}   and {thanks.arrived} of {thanks.wanted} signers thanked",
-        f"  signed        {organisations + individuals:>6}   {organisations} organisations and {individuals} individuals"
+        f"  signed        {organisations + individuals:>6}   {organisations} organisations, {individuals} individuals"
         f" from {countries} countries, as the letter says",
         f"  letters       {len(told.letters):>6}   pages: {pages}",
         f"  stopped       {told.stopped_after:>6}   of {told.would_have_reached} when the alert was stopped",

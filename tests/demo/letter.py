@@ -15,6 +15,7 @@ COUNT_LINES = {
     "es": re.compile(r"(\d+)organizaci(?:ón|ones)y(\d+)personas?atítuloindividual,de(\d+)pa"),
     "en": re.compile(r"(\d+)organisations?and(\d+)individuals?from(\d+)countr"),
 }
+FIRST_JOINING = "\u0590"  # Hebrew, Arabic, the scripts of India and South-East Asia, and all that follow
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,9 @@ def read_letter(got: Got, language: str) -> Letter:
 
 def require_signatures(letter: Letter, answers: Answers) -> None:
     """The line that counts, and every name, are what was signed. Raises StoryBroke."""
-    text = squeeze(letter.text)
     signed = (answers.organisations, answers.individuals, answers.countries)
     require(letter.signed == signed, f"the letter to {letter.to} counts {letter.signed}, and {signed} signed")
-    missing = [one.name for one in answers.signed if not _stands_in(one.name, text)]
+    missing = [one.name for one in answers.signed if not _stands_in(one.name, letter.text)]
     require(not missing, f"the letter to {letter.to} lacks {missing}")
 
 
@@ -59,7 +59,17 @@ def squeeze(text: str) -> str:
     )
 
 
-def _stands_in(name: str, squeezed: str) -> bool:
-    """Whether a name stands there; of one that is read from the right, a PDF may give the words in another order."""
-    is_from_the_right = any(unicodedata.bidirectional(char) in ("R", "AL") for char in name)
-    return all(squeeze(part) in squeezed for part in (name.split() if is_from_the_right else [name]))
+def _stands_in(name: str, text: str) -> bool:
+    """Whether a name stands there: as it is, or as a line of just its letters.
+
+    The order of letters that join or stack (Arabic, Tamil, Burmese) is lost on pypdf, which does not read ActualText
+    (ISO 32000-1, 14.9.4).
+    """
+    letters = _joining(name)
+    return squeeze(name) in squeeze(text) or (
+        bool(letters) and any(_joining(line) == letters for line in text.splitlines())
+    )
+
+
+def _joining(text: str) -> set[str]:
+    return {char for char in squeeze(text) if char > FIRST_JOINING}
