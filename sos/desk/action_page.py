@@ -190,11 +190,11 @@ async def list_actions(request: web.Request) -> web.Response:
     runtime = runtime_of(request)
     async with runtime.record.reading() as conn:
         found = await actions.list_actions(conn)
-        titles = {one.id: await _title(conn, runtime, one) for one in found}
+        titles = {one.id: await title_of(conn, runtime, one) for one in found}
     return page(request, "desk/actions.html", actions=found, titles=titles)
 
 
-async def _title(conn: Connection, runtime: Runtime, action: Action) -> str:
+async def title_of(conn: Connection, runtime: Runtime, action: Action) -> str:
     """The original's title before it is sent, any published one afterwards."""
     if action.is_open_for_changes:
         prepared = await find_prepared(conn, runtime.keys, action.id)

@@ -8,8 +8,10 @@ from uuid import UUID
 from aiohttp import web
 
 from sos.actions import store as actions_store
+from sos.actions.action import Action
 from sos.actions.action import State as ActionState
 from sos.database import Connection
+from sos.desk.action_page import title_of
 from sos.http import page, runtime_of
 from sos.intake import store as intake_store
 from sos.intake.report import Report, Urgency
@@ -54,7 +56,18 @@ async def show_queue(request: web.Request) -> web.Response:
     async with runtime.record.reading() as conn:
         queue = await find_queue(conn, person)
         names = {one.id: one.name for one in await list_colleagues(conn, runtime.keys)}
-    return page(request, "desk/queue.html", queue=queue, names=names, config=runtime.config)
+        preparing = await list_preparing(conn, person)
+        titles = {one.id: await title_of(conn, runtime, one) for one in preparing}
+    return page(
+        request, "desk/queue.html", queue=queue, names=names, config=runtime.config, preparing=preparing, titles=titles
+    )
+
+
+async def list_preparing(conn: Connection, person: Person) -> list[Action]:
+    """Actions on their way to being sent, for those who write, translate, approve or send them."""
+    if not (person.may(Permission.TRANSLATE) or person.may(Permission.APPROVE)):
+        return []
+    return [action for action in await actions_store.list_actions(conn) if action.is_open_for_changes]
 
 
 async def find_queue(conn: Connection, person: Person) -> Queue:
