@@ -58,7 +58,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has taken the message and vouches for it from here."""
+    """The provider has taken the message and vouches for it from here; `provider_id` is kept, and holds no address."""
 
     provider_id: str
 

@@ -41,8 +41,7 @@ _LOGS_THAT_HOLD_THE_TOKEN_OR_TEXT = ("httpx", "httpcore", "telegram")
 class TelegramChannel:
     """Sends in order, and sends nothing while Telegram asks for silence.
 
-    An accepted message's provider id is "chat:message"; another chat there than the message's address means that the
-    chat has moved and the message went to the new one.
+    An accepted message's provider id is its number in the chat; the chat itself is an address, and is told to nobody.
     """
 
     name = ChannelName.TELEGRAM
@@ -122,7 +121,7 @@ class TelegramChannel:
                 link_preview_options=_NO_PREVIEW,
                 protect_content=True,
             )
-            return f"{sent.chat.id}:{sent.message_id}"
+            return str(sent.message_id)
 
         return post
 
@@ -140,7 +139,7 @@ class TelegramChannel:
             except BadRequest as error:
                 if "not modified" not in error.message:
                     raise
-            return f"{chat}:{message_id}"
+            return str(message_id)
 
         return change
 

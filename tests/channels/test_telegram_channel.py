@@ -54,7 +54,7 @@ async def test_an_accepted_message_keeps_to_the_contract_and_protects_what_it_sa
     async with TelegramStandIn() as telegram, telegram_channel(telegram.bot) as channel:
         (result,) = await send(channel, message_to(ANA))
     (message,) = telegram.messages
-    assert result == Accepted(f"{ANA}:{message.message_id}")
+    assert result == Accepted(str(message.message_id))
     assert message.text == "Acción urgente & firme"
     assert message.parameters["protect_content"] == "true"
     assert json.loads(message.parameters["link_preview_options"]) == {"is_disabled": True}
@@ -103,7 +103,8 @@ async def test_a_chat_that_moved_gets_the_message_once_in_its_new_place() -> Non
         telegram.moved[GROUP] = -100444
         (result,) = await send(channel, message_to(GROUP))
         assert telegram.requests == 2
-    assert result == Accepted(f"-100444:{telegram.messages[0].message_id}")
+    assert result == Accepted(str(telegram.messages[0].message_id))
+    assert telegram.messages[0].chat == -100444
 
 
 async def test_a_chat_that_moved_in_a_circle_is_refused() -> None:
@@ -227,7 +228,7 @@ async def test_a_tap_is_answered_and_asked_again_in_its_own_message() -> None:
 
         confirm = ((Button("Sí, firmo", tap="y:1"),),)
         for _ in range(2):
-            assert await channel.show_buttons(tap, "¿Firma <usted>?", confirm) == Accepted(tap.about)
+            assert await channel.show_buttons(tap, "¿Firma <usted>?", confirm) == Accepted(str(message.message_id))
         assert len(telegram.messages) == message.edits == 1
         assert message.text == "¿Firma <usted>?"
         assert message.buttons == [[{"text": "Sí, firmo", "callback_data": "y:1"}]]
@@ -239,7 +240,8 @@ async def test_a_tap_is_answered_and_asked_again_in_its_own_message() -> None:
 async def test_buttons_are_shown_in_a_new_message_to_whoever_wrote_a_text() -> None:
     async with TelegramStandIn() as telegram, telegram_channel(telegram.bot) as channel:
         result = await channel.show_buttons(Incoming("1", str(ANA), "hola"), "¿Firma?", SIGN)
-    assert result == Accepted(f"{ANA}:{telegram.messages[0].message_id}")
+    assert result == Accepted(str(telegram.messages[0].message_id))
+    assert telegram.messages[0].chat == ANA
 
 
 async def test_an_update_without_text_or_tap_says_nothing() -> None:
