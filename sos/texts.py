@@ -139,8 +139,8 @@ def bdi(text: str) -> Markup:
 
 
 def isolate(text: str) -> str:
-    """The same for plain text: first strong isolate and its end (U+2068, U+2069)."""
-    return f"\u2068{text}\u2069"
+    """The same for plain text: first strong isolate and its end (U+2068, U+2069), which nothing inside can undo."""
+    return f"\u2068{''.join(char for char in text if char not in TURNING)}\u2069"
 
 
 def paragraphs(text: str) -> list[str]:

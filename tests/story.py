@@ -1,5 +1,6 @@
 """An action brought to any state through the real steps, in a small network; nothing about it is made up by SQL."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,9 +9,12 @@ from pathlib import Path
 from typing import LiteralString
 from uuid import UUID, uuid4
 
-from channels.base import ChannelName
+from aiohttp.test_utils import BaseTestServer, TestClient, TestServer
+
+from channels.base import ChannelName, Message
 from sos.actions import steps as actions
 from sos.actions.action import Kind, NamesShown, Target, Text, Withheld
+from sos.app import create_app
 from sos.database import Connection, open_pool, rows
 from sos.endorsements import store as endorsements
 from sos.endorsements.endorsement import Answer, Became, Door, Invitation
@@ -19,6 +23,7 @@ from sos.intake import store as intake
 from sos.intake.report import Urgency, new_form_secret
 from sos.intake.steps import file_report
 from sos.jobs import Record, RedisBell
+from sos.ledger import store as ledger
 from sos.letters import steps as letters
 from sos.members.member import Contact, Member, MemberKind, OwnerKind, Standing
 from sos.members.sealed import seal_address, seal_names, seal_person
@@ -26,6 +31,7 @@ from sos.members.store import save_address, save_contact, save_member
 from sos.messages import Links
 from sos.network import found_network
 from sos.outreach import steps as outreach
+from sos.reach import Channels, open_channels
 from sos.runtime import Runtime, open_redis, open_runtime
 from sos.settings import Settings
 from sos.staff.staff import Person, Role
@@ -38,7 +44,9 @@ from sos.triage.consent import Answer as ConsentAnswer
 from sos.triage.consent import record_consent
 from sos.vault import Place, PrivateKey, digest
 from tests.make import make_settings
-from tests.secretariat import WORDS, Clock
+from tests.secretariat import WORDS, Browser, Clock
+from workers.renderers import RENDERERS
+from workers.rendering import render
 
 SUBJECT = "Marisol Quispe"
 ENGLISH = Text(
@@ -71,6 +79,7 @@ class Story:
     approver: Person
     stack: AsyncExitStack
     numbers: list[int] = field(default_factory=list[int])
+    served: list[BaseTestServer] = field(default_factory=list[BaseTestServer])
 
     @property
     def now(self) -> datetime:
@@ -285,6 +294,32 @@ class Story:
         return link.removeprefix(self.runtime.settings.public_url)
 
     # Looking
+
+    async def serve(self, channels: Channels | None = None) -> BaseTestServer:
+        """The web application, opened when it is first asked for."""
+        if not self.served:
+            if channels is None:
+                channels = await self.stack.enter_async_context(open_channels(self.runtime))
+            self.served.append(await self.stack.enter_async_context(TestServer(create_app(self.runtime, channels))))
+        return self.served[0]
+
+    async def browser(self) -> Browser:
+        """Somebody's own browser, without cookies yet."""
+        return await self.stack.enter_async_context(TestClient(await self.serve()))
+
+    async def messages(self, about: UUID) -> dict[UUID, Message]:
+        """What each recipient gets about something, as a worker would render it now."""
+        found = await self.rows("SELECT id FROM deliveries WHERE about = %(about)s ORDER BY id", about=about)
+        async with self.runtime.record.reading() as conn:
+            deliveries = [await ledger.find(conn, int(str(one["id"]))) for one in found]
+        known = [delivery for delivery in deliveries if delivery]
+        rendered = await render(self.runtime, RENDERERS, known)
+        return {one.recipient_id: rendered[one.id] for one in known}
+
+    async def states(self, about: UUID) -> Counter[str]:
+        """How many deliveries about something stand where."""
+        found = await self.rows("SELECT state::text AS state FROM deliveries WHERE about = %(about)s", about=about)
+        return Counter(str(one["state"]) for one in found)
 
     async def rows(self, query: LiteralString, **params: object) -> list[dict[str, object]]:
         """What stands in the database."""
