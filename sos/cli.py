@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from psycopg import OperationalError
 from pyotp.totp import TOTP
 
 from channels.base import ChannelName
@@ -17,7 +18,7 @@ from sos import doctor as health
 from sos import up as all_in_one
 from sos.actor import SYSTEM
 from sos.config import Config, read_config
-from sos.database import SchemaBehind, UniqueViolation, migrate, open_pool
+from sos.database import NoSuchRow, SchemaBehind, UniqueViolation, migrate, open_pool
 from sos.embedded import CannotServe
 from sos.jobs import Record, RedisBell
 from sos.log import configure_log
@@ -29,7 +30,7 @@ from sos.runtime import open_redis, utc_now
 from sos.serve import serve_until_stopped
 from sos.settings import BadSetting, Settings, read_settings
 from sos.staff.staff import Role, TooShort
-from sos.staff.steps import NewStaff, join_staff
+from sos.staff.steps import NewStaff, join_staff, leave_staff
 from sos.texts import LANGUAGES, Catalogue
 from sos.vault import BadKeyFile, CannotOpen, KeyFile
 from workers.main import run as run_worker
@@ -43,6 +44,8 @@ WRONG: dict[type[Exception], str] = {
     TooShort: "A passphrase needs at least 14 characters.",
     UniqueViolation: "Somebody has this login already.",
     CannotOpen: "This is not the recovery key of this network.",
+    NoSuchRow: "Nobody has this login.",
+    OperationalError: "SOS_DATABASE_URL: the database does not answer there.",
 }
 
 
@@ -56,7 +59,8 @@ def plainly(command: Callable[..., T]) -> Callable[..., T]:
         except (BadSetting, CannotServe) as wrong:
             raise click.ClickException(str(wrong)) from wrong
         except tuple(WRONG) as wrong:
-            raise click.ClickException(WRONG[type(wrong)]) from wrong
+            said_so = next(words for kind, words in WRONG.items() if isinstance(wrong, kind))
+            raise click.ClickException(said_so) from wrong
 
     return said
 
@@ -200,6 +204,20 @@ def add_staff(
 async def _add_staff(settings: Settings, new: NewStaff) -> str:
     async with open_record(settings) as record:
         return (await join_staff(record, KeyFile.read(settings.key_file), new, utc_now())).totp_secret
+
+
+@staff.command(name="leave")
+@click.argument("login")
+@plainly
+def leave(login: str) -> None:
+    """Somebody leaves: she is signed out everywhere, and her keys are deleted."""
+    run(_leave(settings_now(), login))
+    click.echo("She has left. What she may have copied before stays with her.")
+
+
+async def _leave(settings: Settings, login: str) -> None:
+    async with open_record(settings) as record:
+        await leave_staff(record, KeyFile.read(settings.key_file), login, utc_now())
 
 
 @main.group()

@@ -31,10 +31,11 @@ class NoSuchRow(Exception):
 
 
 async def open_pool(url: str, *, size: int = 10) -> Pool:
-    """A pool of connections; each waits at most 10 s for a statement, so that nothing hangs unseen."""
+    """A pool of connections. Nothing hangs unseen: 5 s for a connection, then PoolTimeout; 10 s for a statement."""
     pool: Pool = AsyncConnectionPool(
-        url, min_size=1, max_size=size, open=False, kwargs={"options": "-c statement_timeout=10s -c timezone=UTC"}
-    )
+        url, min_size=1, max_size=size, open=False, timeout=5,
+        kwargs={"options": "-c statement_timeout=10s -c timezone=UTC"},
+    )  # fmt: skip
     await pool.open(wait=True, timeout=20)
     return pool
 

@@ -88,6 +88,16 @@ async def join_staff(record: Record, keys: KeyFile, new: NewStaff, now: datetime
     return Joined(staff_id, totp_secret)
 
 
+async def leave_staff(record: Record, keys: KeyFile, login: str, now: datetime, *, actor: Actor = SYSTEM) -> None:
+    """Somebody leaves: her sessions end, and every key that was sealed to her is deleted. Raises NoSuchRow."""
+    async with record.step() as step:
+        row = await store.lock_by_login(step.conn, _login_index(keys, login))
+        if row is None:
+            raise NoSuchRow
+        await store.leave(step.conn, row.id, now)
+        await journal.note(step.conn, "staff.left", actor, row.id, now)
+
+
 def _login_index(keys: KeyFile, login: str) -> bytes:
     return keys.index("login", login.strip().casefold())
 
@@ -138,7 +148,8 @@ def _matching_step(keys: KeyFile, row: store.StaffRow, code: str, now: datetime)
     """The time step of a code that is right now, one step early or late, and was not used before (RFC 6238, 5.2)."""
     totp = TOTP(keys.open(row.totp_sealed, Place("staff", "totp", row.id)))
     current = int(now.timestamp()) // TOTP_SECONDS
-    right = [step for step in (current - 1, current, current + 1) if hmac.compare_digest(totp.generate_otp(step), code)]
+    shown = {step: totp.generate_otp(step).encode() for step in (current - 1, current, current + 1)}
+    right = [step for step, expected in shown.items() if hmac.compare_digest(expected, code.encode())]
     return next((step for step in right if step > row.totp_used_step), None)
 
 
@@ -156,6 +167,8 @@ def _session_id(name: str) -> bytes:
 
 async def find_person(record: Record, keys: KeyFile, cookie: str, now: datetime) -> Person | None:
     """Whoever this cookie signs in, with her key, or None."""
+    if not cookie.isascii():
+        return None
     name, _, secret = cookie.partition(".")
     async with record.reading() as conn:
         found = await store.find_session(conn, _session_id(name), now)

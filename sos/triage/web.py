@@ -42,8 +42,8 @@ REFUSALS: dict[type[Exception], str] = {
 async def show_report(request: web.Request) -> web.Response:
     """Her words, opened by the reader's key.
 
-    A GET although the first opening is remembered: that happens once, only for somebody signed in, whose cookie no
-    other site's link carries (SameSite=Strict), and the reporter is told that a person reads what she wrote.
+    A GET although the first opening is remembered: that happens once, only for somebody signed in who was shown the
+    report's random id, and the reporter is told that a person reads what she wrote.
     """
     return await _report_page(request, NOTHING_TYPED)
 
