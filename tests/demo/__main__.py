@@ -9,16 +9,12 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import aiosmtplib
-
-from tests.demo.counting import Count, by_channel_and_language, count
-from tests.demo.desk import StoryBroke, require
-from tests.demo.instance import Failed, Instance, make_directory, open_instance
-from tests.demo.members import wanted_of
+from tests.demo.counting import Count, by_channel_and_language
+from tests.demo.desk import StoryBroke
+from tests.demo.instance import Failed, make_directory, open_instance
 from tests.demo.page import NotOffered
 from tests.demo.people import open_browsers
-from tests.demo.story import Told, play, prepare, run_processes
-from tests.demo.words import LETTER
+from tests.demo.story import Story, Told, notice_a_double, prepare, run_processes
 
 BEGAN = time.monotonic()
 
@@ -37,24 +33,10 @@ async def tell(directory: Path, contacts: int) -> Told:
         await run_processes(instance)
         say("Two web processes and two workers run")
         browsers = await stack.enter_async_context(open_browsers(instance.url))
-        await play(instance, browsers, told, say)
-        await notice_a_double(instance, told)
+        await Story(instance, browsers, say, told).play()
+        doubled = await notice_a_double(instance, told)
+        say(f"A mail sent twice on purpose: the counting finds {len(doubled.duplicates)} duplicate, none without it")
     return told
-
-
-async def notice_a_double(instance: Instance, told: Told) -> None:
-    """Send one of the mails a second time, and see that the counting finds it. Raises StoryBroke."""
-    mail = next(got.mail for got in told.asked if got.mail)
-    mark, server = instance.sinks.mark(), instance.sinks.mail.server
-    await aiosmtplib.send(
-        mail.content, sender=mail.sender, recipients=list(mail.recipients), hostname=server.host, port=server.port,
-        start_tls=False,
-    )  # fmt: skip
-    titles = {language: text.title for language, text in LETTER.items()}
-    wanted = wanted_of(told.contacts, tuple(LETTER))
-    with_double = count(wanted, [got.arrival(titles) for got in [*told.asked, *instance.sinks.since(mark)]])
-    require(len(with_double.duplicates) == 1, "a mail that was sent twice on purpose went unnoticed")
-    say("One mail is sent twice on purpose: the counting finds it, and it is taken out again")
 
 
 def table(told: Told) -> list[str]:

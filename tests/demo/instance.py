@@ -18,14 +18,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from sos.embedded import open_servers
+from sos.embedded import EmbeddedPostgres, EmbeddedValkey
 from sos.supervisor import Child, spawn
 from tests.demo.people import Staff
 from tests.demo.sinks import Sinks, open_sinks
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_SECONDS = 60.0
-LONG_CODES = 25  # SMS a second; one a second is what a single long code may send, and the demo has 160
+SMS_PER_SECOND = 25  # a single long code may send one a second, and the story has 160
 
 
 class Failed(Exception):
@@ -75,7 +75,6 @@ class Instance:
     port: int
     settings: Mapping[str, str]
     sinks: Sinks
-    database_url: str
     recovery_words: str = ""
     processes: list[Process] = field(default_factory=list[Process])
 
@@ -83,6 +82,10 @@ class Instance:
     def url(self) -> str:
         """The public address."""
         return self.settings["SOS_PUBLIC_URL"]
+
+    @property
+    def database_url(self) -> str:
+        return self.settings["SOS_DATABASE_URL"]
 
     @property
     def logs(self) -> list[Path]:
@@ -162,19 +165,24 @@ async def _answers(url: str) -> bool:
 
 
 @asynccontextmanager
-async def open_instance(directory: Path) -> AsyncIterator[Instance]:
+async def open_instance(directory: Path, *, sms_per_second: int = SMS_PER_SECOND) -> AsyncIterator[Instance]:
     """An empty installation with its providers; everything that it started has ended afterwards."""
     async with AsyncExitStack() as stack:
         keeper = stack.enter_context(reserve_port())
         port = int(keeper.getsockname()[1])
         sinks = await stack.enter_async_context(open_sinks(f"http://127.0.0.1:{port}"))
-        servers = stack.enter_context(open_servers(directory))
-        for child in servers.children:
-            process = await start(child)
+        postgres, valkey = (
+            EmbeddedPostgres(directory / "postgres", shelter=directory),
+            EmbeddedValkey(directory / "valkey"),
+        )
+        for server in (postgres, valkey):
+            stack.callback(server.close)
+            process = await start(server.prepare())
             stack.push_async_callback(process.stop)
         settings = _settings(directory, port, sinks)
-        settings |= {"SOS_DATABASE_URL": servers.database_url, "SOS_REDIS_URL": servers.redis_url}
-        instance = Instance(directory, port, settings, sinks, servers.database_url)
+        settings |= {"SOS_DATABASE_URL": postgres.url(), "SOS_REDIS_URL": valkey.url()}
+        settings |= {"SOS_SMS_PER_SECOND": str(sms_per_second)}
+        instance = Instance(directory, port, settings, sinks)
         stack.push_async_callback(instance.stop)
         yield instance
 
@@ -213,7 +221,6 @@ def _settings(directory: Path, port: int, sinks: Sinks) -> dict[str, str]:
         "SOS_TWILIO_SID": twilio.sid,
         "SOS_TWILIO_TOKEN_FILE": str(directory / "twilio"),
         "SOS_TWILIO_FROM": twilio.sender,
-        "SOS_SMS_PER_SECOND": str(LONG_CODES),
         "SOS_TELEGRAM_URL": bot.url,
         "SOS_TELEGRAM_TOKEN_FILE": str(directory / "bot"),
         "SOS_TELEGRAM_SECRET_FILE": str(directory / "webhook"),
