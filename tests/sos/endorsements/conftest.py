@@ -1,0 +1,15 @@
+"""A small network whose clock stands until it is moved."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.story import Story, open_story
+
+
+@pytest.fixture
+async def story(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Story]:
+    """A secretariat, and a network without members."""
+    async with open_story(database_url, redis_url, tmp_path) as opened:
+        yield opened
