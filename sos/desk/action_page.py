@@ -22,7 +22,7 @@ from sos.letters.letter import Letter
 from sos.letters.messages import count_line
 from sos.letters.steps import unprintable
 from sos.outreach.plan import Preview
-from sos.outreach.steps import preview
+from sos.outreach.steps import list_unreached, preview
 from sos.runtime import Runtime
 from sos.staff.staff import Person
 from sos.staff.steps import list_colleagues
@@ -114,6 +114,7 @@ class Preparing:
 
     prepared: Prepared
     preview: Preview
+    unreached: Sequence[tuple[str, str]]
     missing: Sequence[str]
     unchecked: frozenset[str]
     is_own: bool
@@ -125,6 +126,7 @@ async def _preparing(conn: Connection, runtime: Runtime, person: Person, action_
     return Preparing(
         prepared,
         await preview(conn, runtime, prepared),
+        await list_unreached(conn, runtime.keys, prepared, person.language),
         await missing_now(conn, runtime.config, prepared, runtime.clock()),
         unchecked=frozenset(draft.language for draft in prepared.drafts if not is_checked(draft, withheld)),
         is_own=person.id in await find_barred(conn, prepared.action),

@@ -18,13 +18,15 @@ from sos.jobs import Step
 from sos.ledger import store as ledger
 from sos.ledger.delivery import HoldScope
 from sos.members import store as members
-from sos.members.member import StopReason
+from sos.members.member import StopReason, name_in
+from sos.members.sealed import open_names, open_person
 from sos.outreach import store
 from sos.outreach.messages import longest_sms
 from sos.outreach.plan import Preview, price
 from sos.runtime import Runtime
 from sos.staff.staff import Person
 from sos.triage import store as triage
+from sos.vault import KeyFile
 
 CLOSE_ACTION = "close_action"
 RECALLED = "recalled"
@@ -48,6 +50,17 @@ async def preview(conn: Connection, runtime: Runtime, prepared: Prepared) -> Pre
     wanted = {group.language for group in groups if group.channel is ChannelName.SMS}
     sms = {language: longest_sms(runtime, prepared.action, language, texts[language]) for language in wanted}
     return price(groups, sms, runtime.config.countries)
+
+
+async def list_unreached(conn: Connection, keys: KeyFile, prepared: Prepared, language: str) -> list[tuple[str, str]]:
+    """Whom no channel reaches: each contact's name, and her organisation's in this language."""
+    return [
+        (
+            open_person(keys, one.contact_id, one.contact_sealed),
+            name_in(open_names(keys, one.member_id, one.member_sealed), language),
+        )
+        for one in await store.unreached(conn, audience_of(prepared))
+    ]
 
 
 async def launch(runtime: Runtime, person: Person, action_id: UUID, now: datetime) -> int:

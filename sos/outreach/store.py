@@ -62,6 +62,31 @@ async def preview(conn: Connection, audience: Audience) -> list[Group]:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class UnreachedRow:
+    """A contact whom no channel reaches, as she lies sealed."""
+
+    contact_id: UUID
+    contact_sealed: bytes
+    member_id: UUID
+    member_sealed: bytes
+
+
+async def unreached(conn: Connection, audience: Audience) -> list[UnreachedRow]:
+    """Contacts of the audience without a channel, by that same choice."""
+    return await rows(
+        conn,
+        UnreachedRow,
+        CHOSEN
+        + """
+        SELECT c.id AS contact_id, c.name_sealed AS contact_sealed, m.id AS member_id, m.names_sealed AS member_sealed
+        FROM chosen JOIN contacts c ON c.id = chosen.id JOIN members m ON m.id = c.member_id
+        WHERE chosen.channel IS NULL ORDER BY c.joined_at, c.id
+        """,
+        regions=audience.regions, groups=audience.groups, ready=audience.ready, original=audience.original,
+    )  # fmt: skip
+
+
 async def plan_deliveries(
     conn: Connection, audience: Audience, *, action_id: UUID, case_id: UUID, rank: int, now: datetime, until: datetime
 ) -> int:
