@@ -1,5 +1,7 @@
 """Closing a letter, reading its pages, releasing it; and the page on which anybody compares one."""
 
+import re
+
 from aiohttp import web
 
 from sos.actions.store import published_texts
@@ -9,6 +11,7 @@ from sos.letters.letter import ConsentGone, Letter, NobodySigned, NotTypeset, St
 from sos.letters.messages import count_line
 from sos.staff.web import person_of
 
+HASH_START = re.compile(r"[0-9a-f]{24}")
 WHY_NOT: dict[type[Exception], str] = {
     Stopped: "release.stopped",
     ConsentGone: "release.consent",
@@ -64,9 +67,11 @@ async def release(request: web.Request) -> web.Response:
 
 async def verify(request: web.Request) -> web.Response:
     """Anybody who holds a released letter can compare it: its texts, its fingerprints, how many signed."""
-    runtime = runtime_of(request)
+    runtime, start = runtime_of(request), request.match_info["start"]
+    if not HASH_START.fullmatch(start):
+        raise web.HTTPNotFound
     async with runtime.record.reading() as conn:
-        letter = await store.find_released(conn, request.match_info["start"])
+        letter = await store.find_released(conn, start)
         if letter is None:
             raise web.HTTPNotFound
         files = await store.files_of(conn, letter.id)

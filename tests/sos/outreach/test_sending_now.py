@@ -16,7 +16,7 @@ from sos.outreach.steps import NotApproved, preview
 from tests.story import ARABIC, ENGLISH, SPANISH, Reached, Story
 
 TEXTS = {"en": ENGLISH, "es": SPANISH, "ar": ARABIC}
-REGIONS, GROUPS = ("africa", "asia", "latin_america"), ("women", "environment")
+REGIONS, GROUPS = ("africa", "asia_pacific", "latin_america_caribbean"), ("women", "environment")
 EMAIL, SMS, TELEGRAM = ChannelName.EMAIL, ChannelName.SMS, ChannelName.TELEGRAM
 
 
@@ -35,7 +35,7 @@ async def say_stop(story: Story, contact: Reached, channel: ChannelName) -> None
 async def people(story: Story, chance: random.Random) -> None:
     """Contacts of every kind: some paused, some opted out somewhere or everywhere, some whom nothing reaches."""
     for _ in range(chance.randrange(3, 8)):
-        country, region = chance.choice([("KE", "africa"), ("NP", "asia"), ("PE", "latin_america")])
+        country, region = chance.choice([("KE", "africa"), ("NP", "asia_pacific"), ("PE", "latin_america_caribbean")])
         groups = chance.sample(GROUPS, chance.randrange(3))
         member_id = await story.member(country=country, region=region, groups=groups)
         for _ in range(chance.randrange(4)):
