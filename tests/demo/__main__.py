@@ -41,12 +41,15 @@ async def tell(directory: Path, contacts: int) -> Told:
 
 def table(told: Told) -> list[str]:
     """What became of everything, counted from what the sinks received."""
+    assert told.call
+    assert told.thanks
     call, thanks = told.call, told.thanks
-    assert call
-    assert thanks
     pages = ", ".join(f"{one.pages} ({one.language})" for one in told.letters)
-    organisations, individuals, countries = told.letters[0].signed
     unreached = len(told.contacts) - call.wanted
+    organisations, individuals, countries = next((one.signed for one in told.letters if one.signed), (0, 0, 0))
+    lost, doubled, misdirected = (
+        sum(len(some) for some in kind) for kind in zip(*(_failures(one) for one in told.counts), strict=True)
+    )
     return [
         "",
         "The letter, delivered",
@@ -58,20 +61,21 @@ def table(told: Told) -> list[str]:
         f" from {countries} countries, as the letter says",
         f"  letters       {len(told.letters):>6}   pages: {pages}",
         f"  stopped       {told.stopped_after:>6}   of {told.would_have_reached} when the alert was stopped",
-        f"  misdirected   {len(call.misdirected) + len(thanks.misdirected):>6}",
-        f"  duplicates    {len(call.duplicates) + len(thanks.duplicates):>6}",
-        f"  lost          {len(call.lost) + len(thanks.lost):>6}",
+        f"  misdirected   {misdirected:>6}",
+        f"  duplicates    {doubled:>6}",
+        f"  lost          {lost:>6}",
     ]
 
 
-def complaints(counts: Sequence[Count | None]) -> list[str]:
+def complaints(counts: Sequence[Count]) -> list[str]:
     """Each that was lost, doubled or misdirected."""
-    return [
-        f"{what}: {who}"
-        for one in counts if one
-        for what, some in (("lost", one.lost), ("doubled", one.duplicates), ("misdirected", one.misdirected))
-        for who in some
-    ]  # fmt: skip
+    kinds = ("lost", "doubled", "misdirected")
+    failed = [(kind, who) for one in counts for kind, some in zip(kinds, _failures(one), strict=True) for who in some]
+    return [f"{kind}: {who}" for kind, who in failed]
+
+
+def _failures(counted: Count) -> tuple[tuple[str, ...], ...]:
+    return counted.lost, counted.duplicates, counted.misdirected
 
 
 def main() -> int:
@@ -92,7 +96,7 @@ def main() -> int:
         else:
             shutil.rmtree(directory, ignore_errors=True)
     print("\n".join(table(told)))
-    wrong = complaints((told.call, told.thanks))
+    wrong = complaints(told.counts)
     print("\n".join(["", *wrong, f"Ended after {time.monotonic() - BEGAN:.0f} s"]))
     return 1 if wrong else 0
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 LANGUAGES = {"en": "English", "es": "Español", "fr": "Français", "ar": "Arabic", "pt": "Português"}
 CHANNELS = {"email": "Email", "sms": "SMS", "telegram": "Telegram"}
@@ -15,7 +15,7 @@ class Wanted:
     who: str
     channel: str
     language: str
-    addresses: Mapping[str, str] = field(hash=False)
+    addresses: Mapping[str, str]
 
 
 @dataclass(frozen=True)

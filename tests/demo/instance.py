@@ -171,10 +171,8 @@ async def open_instance(directory: Path, *, sms_per_second: int = SMS_PER_SECOND
         keeper = stack.enter_context(reserve_port())
         port = int(keeper.getsockname()[1])
         sinks = await stack.enter_async_context(open_sinks(f"http://127.0.0.1:{port}"))
-        postgres, valkey = (
-            EmbeddedPostgres(directory / "postgres", shelter=directory),
-            EmbeddedValkey(directory / "valkey"),
-        )
+        postgres = EmbeddedPostgres(directory / "postgres", shelter=directory)
+        valkey = EmbeddedValkey(directory / "valkey")
         for server in (postgres, valkey):
             stack.callback(server.close)
             process = await start(server.prepare())

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import phonenumbers
@@ -25,9 +25,9 @@ class Contact:
     organisation: Mapping[str, str]
     languages: tuple[str, ...]
     channels: tuple[str, ...]
-    addresses: Mapping[str, str] = field(hash=False)
-    may_sign: bool = False
-    discreet: bool = False
+    addresses: Mapping[str, str]
+    may_sign: bool
+    discreet: bool
 
     @property
     def who(self) -> str:

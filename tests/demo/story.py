@@ -36,6 +36,7 @@ class Told:
     case: str = ""
     asked: list[Got] = field(default_factory=list[Got])
     call: Count | None = None
+    to_addressees: Count | None = None
     thanks: Count | None = None
     notices: int = 0
     answers: Answers = field(default_factory=Answers)
@@ -43,6 +44,11 @@ class Told:
     codes: list[str] = field(default_factory=list[str])
     stopped_after: int = 0
     would_have_reached: int = 0
+
+    @property
+    def counts(self) -> tuple[Count, ...]:
+        """Every sending that was counted: the call to sign, the letter, the thanks."""
+        return tuple(one for one in (self.call, self.to_addressees, self.thanks) if one)
 
 
 @dataclass
@@ -143,10 +149,8 @@ class Story:
 
     async def _answer(self, action: str) -> None:
         contacts = {(channel, at): one for one in self.told.contacts for channel, at in one.addresses.items()}
-        received = [(contacts[got.channel, got.address], got) for got in self.told.asked]
-        asked = [
-            Asked(contact, contact.languages[0], got) for contact, got in sorted(received, key=lambda one: one[0].line)
-        ]
+        received = {contacts[got.channel, got.address].who: got for got in self.told.asked}
+        asked = [Asked(one, one.languages[0], received[one.who]) for one in self.told.contacts if one.who in received]
         mark = self.sinks.mark()
         members = Members(self.browsers, self.sinks, self.told.answers, self.told.codes)
         await members.answer(asked)
@@ -183,10 +187,11 @@ class Story:
         to_targets = {one.email: one.language for one in ADDRESSEES}
         letters = [got for got in arrived if got.address in to_targets]
         self.told.letters = [read_letter(got, to_targets[got.address]) for got in letters]
-        require(sorted(one.to for one in self.told.letters) == sorted(to_targets), "not one letter for each addressee")
         for letter in self.told.letters:
             require_signatures(letter, self.told.answers)
         titles = {language: text.title for language, text in LETTER.items()}
+        addressees = [Wanted(one.email, "email", one.language, {"email": one.email}) for one in ADDRESSEES]
+        self.told.to_addressees = count(addressees, [got.arrival(titles) for got in letters])
         thanked = [got.arrival(titles) for got in arrived if got.address not in to_targets]
         self.told.thanks = count(signed, thanked)
         self.say(f"{len(letters)} letters arrive, with each name that was signed; {len(thanked)} signers are thanked")

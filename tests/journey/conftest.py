@@ -33,7 +33,7 @@ class Played:
         return self.runner.run(work)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def played() -> Iterator[Played]:
     """The story in a small setting."""
     directory = make_directory()
