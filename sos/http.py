@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from multidict import MultiDictProxy
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -80,7 +81,7 @@ async def posted(request: web.Request) -> MultiDictProxy[str | bytes | bytearray
     """The form as it was sent. Raises HTTPBadRequest where it cannot be read."""
     try:
         return await request.post()
-    except (ValueError, LookupError) as wrong:
+    except (ValueError, LookupError, RuntimeError, HttpProcessingError) as wrong:
         raise web.HTTPBadRequest from wrong
 
 

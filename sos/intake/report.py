@@ -83,6 +83,13 @@ class AlreadyFiled(Exception):
         self.number = number
 
 
+class FiledOtherwise(Exception):
+    """This form was sent before with other words: those are stored, these are not."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
 class WrongReceipt(Exception):
     """No report opens with this number and code."""
 

@@ -14,6 +14,7 @@ from sos.intake import store
 from sos.intake.report import (
     SHOWN_AGAIN,
     AlreadyFiled,
+    FiledOtherwise,
     Receipt,
     ReceiptLocked,
     Stage,
@@ -46,7 +47,10 @@ class Returned:
 async def file_report(
     record: Record, told: Told, *, form_secret: str, language: str, urgency: Urgency, now: datetime
 ) -> Receipt:
-    """Store and seal a report; only then is there a receipt. The same form makes one report. Raises AlreadyFiled."""
+    """Store and seal a report; only then is there a receipt. The same form makes one report.
+
+    Raises AlreadyFiled, FiledOtherwise.
+    """
     form_index, code = digest("form", form_secret), code_of(form_secret)
     salt = secrets.token_bytes(SALT_BYTES)
     receipt_key = await asyncio.to_thread(stretch_receipt, code, salt)
@@ -56,7 +60,7 @@ async def file_report(
         new = store.NewReport(report_id, form_index, language, urgency, words_sealed, salt, now)
         number = await store.insert_report(step.conn, new)
         if number is None:
-            return await _receipt_again(step.conn, form_index, code, now)
+            return await _receipt_again(step.conn, told, form_index, code, now)
         await entrust_key(step.conn, "report", report_id, key, now)
         await _entrust_to_receipt(step.conn, report_id, seal(receipt_key, key, _receipt_place(report_id)), now)
         await journal.note(step.conn, "report.filed", REPORTER, report_id, now, urgency=urgency, language=language)
@@ -69,10 +73,14 @@ async def _entrust_to_receipt(conn: Connection, report_id: UUID, sealed: bytes, 
     await staff_store.insert_grant(conn, key, holder_kind="receipt", holder_id=report_id, granted_by=None, now=now)
 
 
-async def _receipt_again(conn: Connection, form_index: bytes, code: str, now: datetime) -> Receipt:
+async def _receipt_again(conn: Connection, told: Told, form_index: bytes, code: str, now: datetime) -> Receipt:
     """The receipt of a form that came twice: shown again while the first answer may just have been lost."""
     report = await store.find_by_form(conn, form_index)
+    row = await store.lock_by_number(conn, report.number) if report else None
     assert report
+    assert row
+    if await _open_by_receipt(conn, row, await asyncio.to_thread(stretch_receipt, code, row.receipt_salt)) != told:
+        raise FiledOtherwise(report.number)
     if now - report.filed_at > SHOWN_AGAIN:
         raise AlreadyFiled(report.number)
     return Receipt(report.number, code)

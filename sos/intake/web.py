@@ -4,12 +4,20 @@ from typing import Annotated
 
 import structlog
 from aiohttp import web
-from psycopg import OperationalError
-from psycopg_pool import PoolTimeout
+from psycopg import Error as DatabaseError
 from pydantic import BaseModel, StringConstraints
 
 from sos.http import NOTHING_TYPED, BadForm, Problem, page, read_form, runtime_of, words_of
-from sos.intake.report import AlreadyFiled, Receipt, ReceiptLocked, Told, Urgency, WrongReceipt, new_form_secret
+from sos.intake.report import (
+    AlreadyFiled,
+    FiledOtherwise,
+    Receipt,
+    ReceiptLocked,
+    Told,
+    Urgency,
+    WrongReceipt,
+    new_form_secret,
+)
 from sos.intake.steps import come_back, file_report
 from sos.texts import plain_digits
 
@@ -49,7 +57,7 @@ async def show_start(request: web.Request) -> web.Response:
 
 async def show_form(request: web.Request) -> web.Response:
     """An empty form with a secret of its own."""
-    return page(request, "intake/report.html", form=NOTHING_TYPED, form_secret=new_form_secret(), lost=False)
+    return _form(request, NOTHING_TYPED, new_form_secret())
 
 
 async def file(request: web.Request) -> web.Response:
@@ -57,7 +65,8 @@ async def file(request: web.Request) -> web.Response:
     try:
         form = await read_form(request, ReportForm)
     except BadForm as bad:
-        return _form_again(request, bad, status=422, lost=False)
+        secret = new_form_secret() if "form" in bad.problems else bad.typed["form"]
+        return _form(request, bad, secret, status=422)
     runtime = runtime_of(request)
     try:
         receipt = await file_report(
@@ -70,15 +79,25 @@ async def file(request: web.Request) -> web.Response:
         )
     except AlreadyFiled as already:
         return page(request, "intake/already.html", number=already.number)
-    except (OperationalError, PoolTimeout):
+    except FiledOtherwise as first:
+        return _form(request, _kept(form), new_form_secret(), status=409, first=first.number)
+    except DatabaseError:
         log.exception("report.lost")
-        return _form_again(request, BadForm(form.model_dump(mode="json"), {}), status=503, lost=True)
+        return _form(request, _kept(form), form.form, status=503, is_lost=True)
     return page(request, "intake/receipt_made.html", receipt=receipt)
 
 
-def _form_again(request: web.Request, form: BadForm, *, status: int, lost: bool) -> web.Response:
-    secret = new_form_secret() if "form" in form.problems else form.typed["form"]
-    return page(request, "intake/report.html", status=status, form=form, form_secret=secret, lost=lost)
+def _kept(form: ReportForm) -> BadForm:
+    """What was typed, none of it wrong."""
+    return BadForm(form.model_dump(mode="json"), {})
+
+
+def _form(
+    request: web.Request, form: BadForm, secret: str, *, status: int = 200, is_lost: bool = False, first: int = 0
+) -> web.Response:
+    return page(
+        request, "intake/report.html", status=status, form=form, form_secret=secret, is_lost=is_lost, first=first
+    )
 
 
 async def ask_receipt(request: web.Request) -> web.Response:
@@ -104,7 +123,7 @@ async def show_receipt(request: web.Request) -> web.Response:
 
 def _receipt(form: ReceiptForm) -> Receipt:
     """What people copy has spaces, dashes and digits of their own script."""
-    number, code = ("".join(c for c in plain_digits(text) if c.isdigit()) for text in (form.number, form.code))
+    number, code = ("".join(c for c in plain_digits(text) if c.isdecimal()) for text in (form.number, form.code))
     return Receipt(int(number[:9] or 0), code)
 
 
