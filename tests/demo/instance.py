@@ -155,6 +155,13 @@ class Instance:
         if ended:
             raise Failed(f"ended by themselves: {', '.join(ended)}")
 
+    def require_calm_logs(self) -> None:
+        """Raises Failed if a process has logged what a person must act on."""
+        for path in self.logs:
+            errors = [line for line in path.read_text("utf-8", "replace").splitlines() if '"level": "error"' in line]
+            if errors:
+                raise Failed(f"{path.name} holds an error: {errors[0]}")
+
 
 async def _answers(url: str) -> bool:
     try:

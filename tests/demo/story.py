@@ -76,6 +76,7 @@ class Story:
         await self._release(action)
         await self._stop_half_way()
         self.instance.require_all_running()
+        self.instance.require_calm_logs()
         require(not self.sinks.violations, f"a provider's contract was broken: {self.sinks.violations}")
         return self.told
 
