@@ -53,8 +53,8 @@ def _name_only(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def configure_log(process: str) -> None:
-    """Send our events, and the warnings of every library, to standard error as JSON lines."""
+def configure_log(process: str, *, least: int = logging.INFO) -> None:
+    """Send our events from `least` upwards, and the warnings of every library, to standard error as JSON lines."""
     ours: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -67,7 +67,7 @@ def configure_log(process: str) -> None:
     structlog.configure(
         processors=ours,
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
