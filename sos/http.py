@@ -1,7 +1,8 @@
 """What handlers share: the runtime, the reader's words, pages, and forms whose errors keep what was typed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -48,12 +49,18 @@ class Problem:
     values: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
-class BadForm(Exception):
-    """Some fields are wrong; what was typed is kept, and each problem stands with its field."""
+NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
-    def __init__(self, typed: Mapping[str, str], problems: Mapping[str, Problem]) -> None:
+
+class BadForm(Exception):
+    """Some fields are wrong; what was typed and ticked is kept, and each problem stands with its field."""
+
+    def __init__(
+        self, typed: Mapping[str, str], problems: Mapping[str, Problem], ticked: Mapping[str, Sequence[str]] = NOTHING
+    ) -> None:
         self.typed = typed
         self.problems = problems
+        self.ticked = ticked
 
 
 NOTHING_TYPED = BadForm({}, {})
@@ -90,11 +97,11 @@ async def read_form(request: web.Request, model: type[M], *, many: tuple[str, ..
     sent = await posted(request)
     typed = {key: _clean(value) for key, value in sent.items() if isinstance(value, str)}
     values: dict[str, Any] = {key: value for key, value in typed.items() if value}
-    values |= {key: [_clean(one) for one in sent.getall(key, []) if isinstance(one, str)] for key in many}
+    ticked = {key: [_clean(one) for one in sent.getall(key, []) if isinstance(one, str)] for key in many}
     try:
-        return model.model_validate(values)
+        return model.model_validate(values | ticked)
     except ValidationError as wrong:
-        raise BadForm(typed, dict(_problem(error) for error in wrong.errors())) from wrong
+        raise BadForm(typed, dict(_problem(error) for error in wrong.errors()), ticked) from wrong
 
 
 def _clean(value: str) -> str:

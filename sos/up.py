@@ -1,5 +1,6 @@
 """`sos up`: everything on one machine, for practice."""
 
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from sos.database import migrate, open_pool
 from sos.embedded import Servers, open_servers
 from sos.jobs import Record, RedisBell
 from sos.log import configure_log
-from sos.practice.seed import seed_practice
+from sos.practice.seed import is_seeded, seed_practice
 from sos.runtime import find_network, open_redis, utc_now
 from sos.settings import Settings, read_settings
 from sos.supervisor import Child, supervise
@@ -24,7 +25,7 @@ PAGES = ("/ choose a language", "/en/report file a report", "/desk the secretari
 
 def run(environment: Mapping[str, str]) -> int:
     """Start everything in order, say `ready`, and stay until stopped. Raises BadSetting, CannotServe."""
-    configure_log("up")
+    configure_log("up", least=logging.WARNING)  # here a person reads along
     state = Path(environment.get("SOS_STATE", "") or STATE)
     key_file = Path(environment.get("SOS_KEY_FILE", "") or state / "keys")
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,8 +60,9 @@ async def prepare_practice(settings: Settings) -> None:
     redis = open_redis(settings.redis_url)
     try:
         async with pool.connection() as conn:
-            is_founded = await find_network(conn)
-        if not is_founded and not settings.providers:
+            network = await find_network(conn)
+            is_whole = network is not None and (not network.is_practice or await is_seeded(conn))
+        if not is_whole and not settings.providers:
             print("Filling a practice network (once) …", flush=True)
             record = Record(pool, RedisBell(redis))
             await seed_practice(record, KeyFile.read(settings.key_file), read_config(), utc_now())

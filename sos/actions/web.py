@@ -33,9 +33,9 @@ from sos.triage import steps as triage
 from sos.triage import store as triage_store
 
 YEARS = range(2000, 2200)  # what is typed outside of these was typed by mistake
-Title = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=140)]
-Summary = Annotated[str, BeforeValidator(clean_line), StringConstraints(min_length=1, max_length=600)]
-Body = Annotated[str, BeforeValidator(clean_text), StringConstraints(min_length=1, max_length=12_000)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=140), BeforeValidator(clean_line)]
+Summary = Annotated[str, StringConstraints(min_length=1, max_length=600), BeforeValidator(clean_line)]
+Body = Annotated[str, StringConstraints(min_length=1, max_length=12_000), BeforeValidator(clean_text)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Tongue = Annotated[str, StringConstraints(pattern="^(en|es|fr|ar|pt)$")]
 

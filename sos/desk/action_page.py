@@ -183,6 +183,8 @@ async def follow_action(request: web.Request) -> web.StreamResponse:
             )
             await response.write(b"data: " + html.replace("\n", " ").encode() + b"\n\n")
             shown = progress
+        else:
+            await response.write(b":\n\n")  # a comment: it fails once the reader has gone away
         await asyncio.sleep(LOOK_AGAIN.total_seconds())
     return response
 
