@@ -9,8 +9,11 @@ from channels.base import ChannelName
 from sos.database import Connection, row, rows, run, value
 from sos.endorsements.endorsement import Given, Invitation
 
+# While a case is held, because somebody in danger took her consent back, its letters stand as stopped.
 INVITED: LiteralString = """
-    SELECT d.id AS delivery, d.channel, d.language, x.id AS action_id, x.kind, x.state, x.names_shown, x.deadline_at,
+    SELECT d.id AS delivery, d.channel, d.language, x.id AS action_id, x.kind, x.names_shown, x.deadline_at,
+           CASE WHEN EXISTS (SELECT FROM holds h WHERE h.scope = 'case' AND h.target = x.case_id::text)
+                THEN 'stopped' ELSE x.state END AS state,
            c.id AS contact_id, c.name_sealed AS contact_sealed, m.id AS member_id, m.names_sealed AS member_sealed,
            m.country, m.region, c.may_sign, c.time_zone, a.id AS address_id, a.value_sealed AS address_sealed
     FROM deliveries d
@@ -66,6 +69,22 @@ async def invitations_at(
         """,
         channel=channel, index=value_index, since=since,
     )  # fmt: skip
+
+
+async def is_shown(conn: Connection, action_id: UUID) -> bool:
+    """Whether the text of an action may be read: it was neither stopped, nor is its case held."""
+    return bool(
+        await value(
+            conn,
+            """
+            SELECT EXISTS (
+                SELECT FROM actions x WHERE x.id = %(id)s AND x.state <> 'stopped'
+                AND NOT EXISTS (SELECT FROM holds h WHERE h.scope = 'case' AND h.target = x.case_id::text)
+            )
+            """,
+            id=action_id,
+        )
+    )
 
 
 async def lock_letter(conn: Connection, action_id: UUID) -> str | None:

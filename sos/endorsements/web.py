@@ -7,7 +7,6 @@ from aiohttp import web
 from pydantic import BaseModel, StringConstraints
 
 from sos.actions import store as actions
-from sos.actions.action import State
 from sos.actions.steps import open_targets
 from sos.endorsements import store
 from sos.endorsements.endorsement import Answer, Became, Door, Ended, Invitation, NotHers
@@ -135,10 +134,10 @@ async def read(request: web.Request) -> web.Response:
     if not runtime.keys.proves(READ, str(action_id), request.match_info["proof"]):
         raise web.HTTPNotFound
     async with runtime.record.reading() as conn:
-        action = await actions.find_action(conn, action_id)
+        is_shown = await store.is_shown(conn, action_id)
         texts = await actions.published_texts(conn, action_id)
         targets = await open_targets(conn, runtime.keys, action_id)
     text = texts.get(request.match_info["lang"])
-    if action is None or action.state is State.STOPPED or text is None:
+    if not is_shown or text is None:
         raise web.HTTPNotFound
     return page(request, "endorsements/read.html", text=text, targets=targets)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -11,8 +12,9 @@ import pytest
 from channels.base import ChannelName
 from sos.actions.action import Kind, Text
 from sos.database import rows
-from sos.endorsements.endorsement import Answer, Became
+from sos.endorsements.endorsement import Answer, Became, Ended
 from sos.messages import Links
+from sos.triage.case import ConsentValue
 from sos.vault import Place
 from tests.secretariat import Browser
 from tests.story import ARABIC, ENGLISH, MINISTER, SPANISH, Reached, Story
@@ -193,13 +195,27 @@ async def test_when_it_is_over_nothing_is_signed_and_nothing_taken_back(story: S
     assert "<button" not in late.text
 
 
-async def test_a_letter_that_was_stopped_shows_its_text_to_nobody_any_more(story: Story) -> None:
+async def stop(story: Story, action_id: UUID) -> None:
+    await story.stop(action_id)
+
+
+async def take_consent_back(story: Story, action_id: UUID) -> None:
+    action = (await story.prepared(action_id)).action
+    await story.consent(action.case_id, "members", value=ConsentValue.WITHDRAWN)
+
+
+@pytest.mark.parametrize("end", [stop, take_consent_back])
+async def test_a_letter_that_may_not_go_on_shows_its_text_to_nobody_and_takes_no_answer(
+    story: Story, end: Callable[[Story, UUID], Awaitable[None]]
+) -> None:
     contact = await story.contact()
     action_id = await story.launched()
     hers = await phone(story, action_id, contact)
     read = re.search(r'href="(/r/[^"]+)"', hers.text)
     assert read
-    await story.stop(action_id)
+    await end(story, action_id)
+    with pytest.raises(Ended):
+        await story.answer(action_id, contact)
     await hers.look()
     assert ENGLISH.title not in hers.text
     assert "This was stopped" in hers.text
