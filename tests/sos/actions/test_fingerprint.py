@@ -50,6 +50,12 @@ def test_two_fingerprints_are_equal_exactly_where_the_same_would_leave(one: Prep
     assert (fingerprint(*one) == fingerprint(*other)) == (what_leaves(one) == what_leaves(other))
 
 
+def test_a_region_is_no_group_whatever_it_is_called() -> None:
+    one = make_action(("groups",), (), NamesShown.TARGET, NOW)
+    other = make_action((), ("groups",), NamesShown.TARGET, NOW)
+    assert fingerprint(one, (), ()) != fingerprint(other, (), ())
+
+
 @given(prepared, st.integers(-12, 12))
 def test_who_wrote_and_when_and_in_which_order_changes_nothing(one: Prepared, hours: int) -> None:
     action, drafts, targets = one

@@ -11,7 +11,8 @@ from pypdf import PdfReader
 
 from channels.base import ChannelName
 from sos.actions.action import Kind, NamesShown, State
-from sos.endorsements.endorsement import Answer, Ended
+from sos.endorsements.endorsement import Answer, Door, Ended
+from sos.endorsements.steps import answer
 from sos.letters import store
 from sos.letters.letter import ConsentGone, Letter, NobodySigned, NotTypeset, Stopped
 from sos.letters.steps import close, open_pdf, release, typeset_letter, verify_url
@@ -36,8 +37,8 @@ async def do_due_work(story: Story) -> None:
 async def signed_by(story: Story, *people: tuple[Reached, Answer], **drafted: object) -> UUID:
     """A letter on its way that these people have answered."""
     action_id = await story.launched(**drafted)  # type: ignore[arg-type]
-    for contact, answer in people:
-        await story.answer(action_id, contact, answer)
+    for contact, given in people:
+        await story.answer(action_id, contact, given)
     return action_id
 
 
@@ -101,6 +102,17 @@ async def test_an_answer_and_the_freeze_at_the_same_moment_are_one_before_the_ot
     recorded = [one for one in done if not isinstance(one, UUID | Ended)]
     (kept,) = await story.rows("SELECT organisations FROM letters")
     assert kept["organisations"] == len(recorded)
+
+
+@pytest.mark.parametrize("ending", ["freeze", "stop"])
+async def test_an_answer_that_was_on_its_way_when_it_ended_comes_too_late(story: Story, ending: str) -> None:
+    contact = await story.contact()
+    action_id = await story.launched()
+    invitation = await story.invitation(action_id, contact)
+    await (story.freeze(action_id) if ending == "freeze" else story.stop(action_id))
+    with pytest.raises(Ended):
+        await answer(story.runtime.record, story.runtime.keys, invitation, Answer.SIGN, Door.WEB, story.now)
+    assert await story.count("endorsements") == 0
 
 
 async def test_an_alert_makes_no_letter(story: Story) -> None:
