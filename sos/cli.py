@@ -259,12 +259,14 @@ def describe(result: ImportResult, language: str) -> str:
         )
         for one in (*result.problems, *result.remarks)
     ]
+    refused = {one.line for one in result.problems if one.line > 1}  # the first line is the headings
     counts = {
         "import.added": result.contacts_added, "import.changed": result.contacts_changed,
-        "import.unchanged": result.contacts_unchanged, "import.refused": len(result.problems),
+        "import.unchanged": result.contacts_unchanged, "import.refused": len(refused),
     }  # fmt: skip
     lines += [catalogue.count(language, key, number) for key, number in counts.items()]
-    lines.append(catalogue.say(language, "import.written" if result.is_written else "import.not_written"))
+    is_written = result.is_written and result.contacts_added + result.contacts_changed + result.contacts_unchanged > 0
+    lines.append(catalogue.say(language, "import.written" if is_written else "import.not_written"))
     return "\n".join(str(line.unescape()) for line in lines)
 
 
