@@ -30,13 +30,14 @@ class Language:
     code: str
     name: str
     direction: str
+    comma: str = ", "
 
 
 LANGUAGES: Mapping[str, Language] = {
     "en": Language("en", "English", "ltr"),
     "es": Language("es", "Español", "ltr"),
     "fr": Language("fr", "Français", "ltr"),
-    "ar": Language("ar", "العربية", "rtl"),
+    "ar": Language("ar", "العربية", "rtl", "، "),
     "pt": Language("pt", "Português", "ltr"),
 }
 
@@ -115,7 +116,8 @@ def moment(at: datetime, time_zone: ZoneInfo, language: str) -> str:
     """A moment as people there write it, by the clock of a city that they know: "1 October 2026, 00:05 (Amman)"."""
     local = at.astimezone(time_zone)
     city = get_timezone_location(time_zone, locale=language, return_city=True).rpartition("/")[2]
-    return f"{format_date(local, 'long', locale=language)}, {format_time(local, 'HH:mm', locale=language)} ({city})"
+    day, hour = format_date(local, "long", locale=language), format_time(local, "HH:mm", locale=language)
+    return f"{day}{LANGUAGES[language].comma}{hour} ({city})"
 
 
 def clean_text(text: str) -> str:
@@ -178,9 +180,9 @@ class Templates:
         return self._messages.get_template("email.html").render(language=LANGUAGES[language], text=text)
 
 
-def show_links(text: str) -> Markup:
+def show_links(text: str, attributes: str = "") -> Markup:
     """A text with its links (and marks that will become links) as links."""
-    return Markup(LINK.sub(r'<a href="\1" style="color:#14505c">\1</a>', str(escape(text))))  # noqa: S704 - escaped above
+    return Markup(LINK.sub(rf'<a href="\1"{attributes}>\1</a>', str(escape(text))))  # noqa: S704 - escaped above
 
 
 def plain(html: str) -> str:
