@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -164,14 +165,20 @@ async def _sent_page(request: web.Request, conn: Connection, action: Action) -> 
 
 async def follow_action(request: web.Request) -> web.StreamResponse:
     """The part of the page that changes, sent anew whenever it does (server-sent events)."""
-    runtime, action_id, words = runtime_of(request), id_in(request), words_of(request)
+    runtime, action_id = runtime_of(request), id_in(request)
     async with runtime.record.reading() as conn:
         if await actions.find_action(conn, action_id) is None:
             raise web.HTTPNotFound
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response
+    with suppress(ConnectionResetError):  # the reader has gone away
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await _send_changes(request, response, action_id)
+    return response
+
+
+async def _send_changes(request: web.Request, response: web.StreamResponse, action_id: UUID) -> None:
+    runtime, words = runtime_of(request), words_of(request)
     shown = None
     until = runtime.clock() + LONGEST_LOOK
     while runtime.clock() < until and request.transport:  # none once the reader has gone
@@ -186,7 +193,6 @@ async def follow_action(request: web.Request) -> web.StreamResponse:
         else:
             await response.write(b":\n\n")  # a comment: it fails once the reader has gone away
         await asyncio.sleep(LOOK_AGAIN.total_seconds())
-    return response
 
 
 async def list_actions(request: web.Request) -> web.Response:
