@@ -21,6 +21,13 @@ XX-01,ngo,member,Atlantis,Unknown Land,Someone,en,someone@atlantis.example,
 """
 
 
+NOWHERE = {
+    "SOS_DATABASE_URL": "postgresql://sos@127.0.0.1:1/sos",
+    "SOS_REDIS_URL": "redis://127.0.0.1:1/0",
+    "SOS_KEY_FILE": "/nowhere/keys",
+}
+
+
 @pytest.fixture
 def environment(empty_database: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
     """An environment over an empty database, without a key file yet."""
@@ -79,13 +86,11 @@ def test_a_network_is_founded_and_its_recovery_key_is_shown_once(environment: di
 
 @pytest.mark.parametrize("command", [["web"], ["worker"], ["migrate"], ["doctor"], ["member", "import", "LIST"]])
 @pytest.mark.parametrize("missing", ["SOS_DATABASE_URL", "SOS_REDIS_URL", "SOS_KEY_FILE"])
-def test_a_missing_setting_stops_every_command_with_one_line(
-    environment: dict[str, str], tmp_path: Path, command: list[str], missing: str
-) -> None:
+def test_a_missing_setting_stops_every_command_with_one_line(tmp_path: Path, command: list[str], missing: str) -> None:
     (tmp_path / "list.csv").write_text(LIST)
     arguments = [str(tmp_path / "list.csv") if one == "LIST" else one for one in command]
 
-    result = sos({**environment, missing: ""}, *arguments)
+    result = sos({**NOWHERE, missing: ""}, *arguments)
 
     assert result.exit_code == 1
     assert f"{missing} is missing" in result.output
@@ -107,8 +112,8 @@ def test_a_real_network_without_a_mail_relay_does_not_start(founded: dict[str, s
     assert "SOS_SMTP_URL" in result.output
 
 
-def test_a_database_that_does_not_answer_is_one_line(environment: dict[str, str]) -> None:
-    result = sos({**environment, "SOS_DATABASE_URL": "postgresql://sos:secret@127.0.0.1:1/sos"}, "migrate")
+def test_a_database_that_does_not_answer_is_one_line() -> None:
+    result = sos({**NOWHERE, "SOS_DATABASE_URL": "postgresql://sos:secret@127.0.0.1:1/sos"}, "migrate")
 
     assert is_one_line(result)
     assert "SOS_DATABASE_URL" in result.output
