@@ -9,12 +9,11 @@ import pytest
 from pypdf import PdfReader
 
 from tests.browser.people import People, Visitor
-from tests.browser.words import ARABIC, ENGLISH, Words
+from tests.browser.words import Words
 
 MINISTER = "minister@ministry.example"
 
 
-@pytest.mark.parametrize("words", [ENGLISH, ARABIC], ids=lambda words: words.language)
 async def test_a_report_becomes_a_signed_letter_on_phones(people: People, words: Words) -> None:
     receipt = await report_danger(await people.visitor(words.language), words)
     triager = await people.staff(words.triager, words.language)
