@@ -1,110 +1,20 @@
 """The editor's, translator's and approver's forms."""
 
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from pydantic import BaseModel, BeforeValidator, StringConstraints, field_validator
-from pydantic_core import PydanticCustomError
 
 from sos.actions import steps, store
-from sos.actions.action import (
-    SUMMARY_WORDS,
-    Kind,
-    MayNotApprove,
-    NamesShown,
-    NotOpenForChanges,
-    NotReady,
-    OwnText,
-    Target,
-    Text,
-    TextMoved,
-    Withheld,
-)
+from sos.actions.action import MayNotApprove, NotOpenForChanges, NotReady, OwnText, Target, TextMoved, Withheld
+from sos.actions.forms import ActionForm, AudienceForm, ReviewForm, SeenForm, TargetForm, TextForm
 from sos.http import NOTHING_TYPED, BadForm, id_in, page, read_form, runtime_of, see
-from sos.members.cells import parse_email
-from sos.members.member import Unacceptable, clean_name
 from sos.staff.staff import NotGranted
 from sos.staff.web import person_of
-from sos.texts import LANGUAGES, clean_line, clean_text
+from sos.texts import LANGUAGES
 from sos.triage import steps as triage
 from sos.triage import store as triage_store
-
-YEARS = range(2000, 2200)  # what is typed outside of these was typed by mistake
-Title = Annotated[str, StringConstraints(min_length=1, max_length=140), BeforeValidator(clean_line)]
-Summary = Annotated[str, StringConstraints(min_length=1, max_length=600), BeforeValidator(clean_line)]
-Body = Annotated[str, StringConstraints(min_length=1, max_length=12_000), BeforeValidator(clean_text)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Tongue = Annotated[str, StringConstraints(pattern="^(en|es|fr|ar|pt)$")]
-
-
-class TextForm(BaseModel):
-    """A text in one language."""
-
-    title: Title
-    summary: Summary
-    body: Body
-
-    @field_validator("summary")
-    @classmethod
-    def is_short(cls, summary: str) -> str:
-        if len(summary.split()) > SUMMARY_WORDS:
-            raise PydanticCustomError("problem.too_many_words", "too many words", {"most": SUMMARY_WORDS})
-        return summary
-
-    @property
-    def text(self) -> Text:
-        return Text(self.title, self.summary, self.body)
-
-
-class AudienceForm(BaseModel):
-    """Who is asked, until when, and who sees the names."""
-
-    names_shown: NamesShown
-    regions: list[str] = []
-    groups: list[str] = []
-    deadline: datetime
-
-    @field_validator("deadline")
-    @classmethod
-    def is_near(cls, deadline: datetime) -> datetime:
-        if deadline.year not in YEARS:
-            raise PydanticCustomError("problem.time", "not a year of ours")
-        return deadline
-
-
-class ActionForm(TextForm, AudienceForm):
-    """The first text of an action, and its audience."""
-
-    kind: Kind
-    language: Tongue
-
-
-class TargetForm(BaseModel):
-    """Whom a letter is addressed to."""
-
-    name: Line
-    title: Line
-    language: Tongue
-    email: Line
-
-    @field_validator("name", "title")
-    @classmethod
-    def is_a_name(cls, name: str) -> str:
-        try:
-            return clean_name(name)
-        except Unacceptable as wrong:
-            raise PydanticCustomError("problem.wrong", "unusable") from wrong
-
-    @field_validator("email")
-    @classmethod
-    def is_an_address(cls, email: str) -> str:
-        try:
-            return parse_email(email)
-        except Unacceptable as wrong:
-            raise PydanticCustomError("problem.email", "not an email address") from wrong
 
 
 async def _withheld(request: web.Request, case_id: UUID) -> Withheld | None:
@@ -217,12 +127,6 @@ async def write_text(request: web.Request) -> web.Response:
     raise see(f"/desk/action/{action_id}")
 
 
-class ReviewForm(BaseModel):
-    """Which exact text the reviewer read."""
-
-    hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-
-
 async def review_text(request: web.Request) -> web.Response:
     """Say that a text is right, if it is somebody else's and has not changed meanwhile."""
     runtime, action_id = runtime_of(request), id_in(request)
@@ -308,12 +212,6 @@ async def add_target(request: web.Request) -> web.Response:
     except NotOpenForChanges:
         return page(request, "actions/closed.html", status=409, action_id=action_id)
     raise see(f"/desk/action/{action_id}")
-
-
-class SeenForm(BaseModel):
-    """What exactly the approver saw."""
-
-    fingerprint: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
 async def approve(request: web.Request) -> web.Response:

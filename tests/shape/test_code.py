@@ -9,7 +9,7 @@ LONGEST_FILE = 300
 
 # These lists may only shrink: whoever shortens one takes it off, and the test says so.
 LONG_FUNCTIONS: frozenset[str] = frozenset()
-LONG_FILES = frozenset({"sos/actions/steps.py", "sos/actions/store.py", "sos/actions/web.py"})
+LONG_FILES = frozenset({"sos/actions/steps.py", "sos/actions/store.py"})
 IMPORTS_IN_FUNCTIONS: frozenset[str] = frozenset()
 
 NAMELESS = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
