@@ -20,6 +20,7 @@ TEMPLATES = Path(__file__).parent.parent / "templates"
 # Nothing that is typed shows these, and a pasted text may hold them: controls, private use, and what turns lines round.
 UNSEEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+TAG = re.compile(r"<[^>]*>")
 LINK = re.compile(r"(\ue000link\ue001|https?://[^\s<]+)")
 
 
@@ -186,8 +187,8 @@ def show_links(text: str, attributes: str = "") -> Markup:
 
 
 def plain(html: str) -> str:
-    """What a person reads of a little HTML."""
-    return Markup(html).striptags()  # noqa: S704 - only to take the tags away
+    """What a person reads of a little HTML, line by line."""
+    return Markup(TAG.sub("", html)).unescape()  # noqa: S704 - only to take the tags away
 
 
 def plain_digits(text: str) -> str:

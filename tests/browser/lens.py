@@ -14,7 +14,7 @@ GRAVE = ("serious", "critical")
 # A thumb needs 44 px (WCAG 2.5.5), in what stands by itself; a link inside a sentence is as high as its line.
 SMALL_TARGETS = """() => [...document.querySelectorAll(
     "button, .button, summary, select, textarea, label.option, header a, nav a, li h3 a, .tongues a,"
-    + "main > .small:first-child a, input:not([type=hidden], [type=radio], [type=checkbox])")]
+    + "main > .small > a, input:not([type=hidden], [type=radio], [type=checkbox])")]
   .map(one => [one, one.getBoundingClientRect()])
   .filter(([one, box]) => box.height > 0 && (box.height < 43.5 || box.width < 43.5))
   .map(([one, box]) => `${one.outerHTML.slice(0, 120)} is ${Math.round(box.width)} x ${Math.round(box.height)} px`)"""

@@ -130,4 +130,4 @@ def test_a_link_becomes_a_link_and_markup_beside_it_does_not() -> None:
 
     assert "<b>" not in shown
     assert '<a href="https://sos.example/s/abc?x=&#34;1&#34;"' in shown
-    assert plain("<b>a</b> &amp; b") == "a & b"
+    assert plain("<b>a</b> &amp; b\n\nc") == "a & b\n\nc"
