@@ -139,7 +139,8 @@ async def approve(author: Staff, approver: Staff, action: str) -> Page:
 
 def previewed(page: Page) -> dict[str, int]:
     """How many contacts the preview promises, by channel as the page calls it."""
-    return {row[0]: int(row[-1].replace(",", "")) for row in page.tables[0][1:]}
+    heads, *_, sums = page.tables[0]
+    return {head: int(number.replace(",", "")) for head, number in zip(heads[1:-1], sums[1:-1], strict=True)}
 
 
 def answers_on(page: Page) -> Sequence[Sequence[str]]:
