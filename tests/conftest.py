@@ -62,7 +62,8 @@ def template_database(postgres: EmbeddedPostgres) -> str:
 def database_url(postgres: EmbeddedPostgres, template_database: str) -> Iterator[str]:
     """A migrated, empty database of this test's own."""
     name = f"test_{next(_numbers)}"
-    _administer(postgres, SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template_database)))
+    copying = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")  # without fsync, faster than through the WAL
+    _administer(postgres, copying.format(Identifier(name), Identifier(template_database)))
     yield postgres.url(name)
     _administer(postgres, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
