@@ -285,4 +285,4 @@ async def test_a_signal_ends_the_process_within_seconds_and_leaves_nothing_claim
     process.send_signal(number)
     _, said = await process.communicate()
     assert process.returncode == 0, said
-    assert time.monotonic() - asked_at < 5
+    assert time.monotonic() - asked_at < 10  # the supervisor kills after ten
