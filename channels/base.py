@@ -1,10 +1,12 @@
 """The contract that every channel keeps: what goes in, what comes out, what comes home."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from channels.wording import Wording, fill
 
 
 class ChannelName(StrEnum):
@@ -35,7 +37,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to one address, rendered and ready to leave.
+    """One message to one address, ready to leave: a wording that many share, and this recipient's own words in it.
 
     `reference` is a short code that stands in the text, by which a provider can be asked whether it already has
     the message. `callback_url` is where the provider reports; empty where it cannot.
@@ -44,9 +46,8 @@ class Message:
     delivery: int
     address: str
     language: str
-    text: str
-    subject: str = ""
-    html: str = ""
+    wording: Wording
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
     buttons: tuple[tuple[Button, ...], ...] = ()
     attachments: tuple[Attachment, ...] = ()
     message_id: str = ""
@@ -54,6 +55,21 @@ class Message:
     unsubscribe_url: str = ""
     callback_url: str = ""
     reference: str = ""
+
+    @property
+    def text(self) -> str:
+        """The plain text as she reads it."""
+        return fill(self.wording.text, self.words)
+
+    @property
+    def subject(self) -> str:
+        """The subject line of an email."""
+        return fill(self.wording.subject, self.words)
+
+    @property
+    def html(self) -> str:
+        """The formatted text (an email's second part, or Telegram's few tags)."""
+        return fill(self.wording.html, self.words, is_html=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,15 @@
 """Messages: a whole text rendered once for a language and channel, then filled for each recipient."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from urllib.parse import urlsplit
 
 from channels.base import Attachment, Button, ChannelName, Message
+from channels.wording import MARKS, Wording, slots_in
 from sos.settings import Settings
 from sos.texts import Templates, isolate
 from sos.vault import KeyFile
 
-# What differs from one recipient to the next; it stands as a mark in the rendered text until it is filled in.
-SLOTS = ("name", "organisation", "link", "code", "deadline")
-MARKS = {slot: f"\ue000{slot}\ue001" for slot in SLOTS}
-MARK = re.compile(f"\ue000({'|'.join(SLOTS)})\ue001")
 _MARKING = dict.fromkeys(map(ord, "\ue000\ue001\u202a\u202b\u202c\u202d\u202e"))
 NAMES = frozenset({"name", "organisation"})  # may be written in another direction than the text around them
 # What each purpose of a signed link may be used for.
@@ -35,24 +30,22 @@ class Mold:
 
     channel: ChannelName
     language: str
-    subject: str
-    text: str
-    html: str
+    wording: Wording
 
     def fill(
         self, box: Letterbox, own: Mapping[str, str], *, links: "Links", buttons: tuple[tuple[Button, ...], ...] = (),
         attachments: tuple[Attachment, ...] = (), may_unsubscribe: bool = True,
     ) -> Message:  # fmt: skip
-        """The message to one recipient."""
+        """The message to one recipient. Raises KeyError where the text has a mark for which she has no words."""
+        if lacking := slots_in(self.wording) - own.keys():
+            raise KeyError(*lacking)
         by_email = self.channel is ChannelName.EMAIL
-        own = {slot: self._isolated(slot, words) for slot, words in own.items()}
         return Message(
             delivery=box.delivery,
             address=box.address,
             language=self.language,
-            subject=_fill(self.subject, own),
-            text=_fill(self.text, own),
-            html=_fill(self.html, own, is_html=True),
+            wording=self.wording,
+            words={slot: self._isolated(slot, words) for slot, words in own.items()},
             buttons=buttons,
             attachments=attachments,
             message_id=links.message_id(box.delivery) if by_email else "",
@@ -66,11 +59,6 @@ class Mold:
         return isolate(words) if slot in NAMES and self.channel is not ChannelName.SMS else words
 
 
-def _fill(text: str, own: Mapping[str, str], *, is_html: bool = False) -> str:
-    """Every mark at once, so that a name which looks like a mark stays a name."""
-    return MARK.sub(lambda mark: escape(own[mark[1]]) if is_html else own[mark[1]], text)
-
-
 def make_mold(templates: Templates, what: str, language: str, channel: ChannelName, **values: object) -> Mold:
     """Render `templates/messages/<what>/<language>/` for one channel; no value can bring a mark of its own."""
     values = {**MARKS, **{name: value if name in MARKS else _inert(value) for name, value in values.items()}}
@@ -79,12 +67,12 @@ def make_mold(templates: Templates, what: str, language: str, channel: ChannelNa
         return templates.message(what, language, name, **values)
 
     if channel is ChannelName.SMS:
-        return Mold(channel, language, "", " ".join(part("sms.txt").split()), "")
+        return Mold(channel, language, Wording(" ".join(part("sms.txt").split())))
     if channel is ChannelName.TELEGRAM:
-        return Mold(channel, language, "", "", part("telegram.html"))
+        return Mold(channel, language, Wording(html=part("telegram.html")))
     text = part("email.txt")
     html = templates.email_html(language, text)
-    return Mold(channel, language, _subject(part("subject.txt")), text, html)
+    return Mold(channel, language, Wording(text, _subject(part("subject.txt")), html))
 
 
 def _inert(value: object) -> object:

@@ -59,14 +59,22 @@ def new_key() -> bytes:
 
 def seal(key: bytes, clear: bytes, place: Place) -> bytes:
     """Nonce and AES-256-GCM ciphertext, bound to its place."""
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, clear, place.bytes)
+    return _seal(AESGCM(key), clear, place)
 
 
 def unseal(key: bytes, sealed: bytes, place: Place) -> bytes:
     """Raises CannotOpen."""
+    return _unseal(AESGCM(key), sealed, place)
+
+
+def _seal(cipher: AESGCM, clear: bytes, place: Place) -> bytes:
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, clear, place.bytes)
+
+
+def _unseal(cipher: AESGCM, sealed: bytes, place: Place) -> bytes:
     try:
-        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.bytes)
+        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.bytes)
     except (InvalidTag, ValueError) as wrong:
         raise CannotOpen from wrong
 
@@ -132,6 +140,8 @@ class KeyFile:
         self._keys = keys
         self._current = max(keys)
         self._first = min(keys)
+        self._ciphers = {number: AESGCM(self._derive(number, "seal")) for number in keys}
+        self._mac_keys: dict[tuple[int, str], bytes] = {}  # made once: a fan-out asks for four links a message
 
     @classmethod
     def read(cls, path: Path) -> "KeyFile":
@@ -167,20 +177,23 @@ class KeyFile:
 
     def seal_bytes(self, clear: bytes, place: Place) -> bytes:
         """Seal a file."""
-        return bytes([self._current]) + seal(self._derive(self._current, "seal"), clear, place)
+        return bytes([self._current]) + _seal(self._ciphers[self._current], clear, place)
 
     def open_bytes(self, sealed: bytes, place: Place) -> bytes:
         """Raises CannotOpen."""
-        if not sealed or sealed[0] not in self._keys:
+        if not sealed or sealed[0] not in self._ciphers:
             raise CannotOpen
-        return unseal(self._derive(sealed[0], "seal"), sealed[1:], place)
+        return _unseal(self._ciphers[sealed[0]], sealed[1:], place)
 
     def index(self, kind: str, value: str) -> bytes:
         """A blind index: equal values are found, nothing is learnt without the key file (first key, for ever)."""
         return hmac.digest(self._derive(self._first, f"index/{kind}"), value.encode(), "sha256")[:16]
 
     def _mac(self, number: int, purpose: str, data: bytes) -> bytes:
-        return hmac.digest(self._derive(number, f"mac/{purpose}"), data, "sha256")
+        key = self._mac_keys.get((number, purpose))
+        if key is None:
+            key = self._mac_keys[number, purpose] = self._derive(number, f"mac/{purpose}")
+        return hmac.digest(key, data, "sha256")
 
     def link(self, purpose: str, number: int) -> str:
         """A token of 24 characters for row `number`, good for one purpose only."""

@@ -2,17 +2,26 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from channels.base import ChannelName, SmtpServer
+from channels.base import ChannelName, Message, SmtpServer
+from channels.wording import Wording
 from sos.database import Connection, connect, rows
 from sos.runtime import Runtime, open_runtime
 from sos.settings import Settings
 from sos.vault import KeyFile
 
 ACTION = UUID("a0000000-0000-4000-8000-000000000001")
+
+
+def alter(message: Message, **parts: Any) -> Message:
+    """The same message with other parts; `text`, `subject` and `html` are those of its wording."""
+    said = {name: parts.pop(name) for name in [one.name for one in fields(Wording)] if name in parts}
+    return replace(message, wording=replace(message.wording, **said), **parts)
 
 
 def make_settings(

@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, StringConstraints
 
 from channels.base import Button, ChannelName, Incoming, Message
+from channels.wording import Wording
 from sos.http import BadForm, page, read_form, runtime_of, see
 from sos.inbound.steps import Shown, take_sms, take_tap
 from sos.practice import store
@@ -108,5 +109,5 @@ async def _show_on_phone(runtime: Runtime, phone: Phone, shown: Shown | None) ->
     if shown is None:
         return
     buttons: tuple[tuple[Button, ...], ...] = shown.buttons
-    message = Message(0, phone.address, phone.language, text=shown.text, buttons=buttons)
+    message = Message(0, phone.address, phone.language, Wording(shown.text), buttons=buttons)
     await keep_practice_message(runtime, ChannelName.TELEGRAM, message)

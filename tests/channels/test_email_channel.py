@@ -28,6 +28,8 @@ from channels.base import (
 )
 from channels.email import EmailChannel
 from channels.mime import Headers, Poisonous, build, read_back, read_sender
+from channels.wording import Wording
+from tests.make import alter
 from tests.providers import MailSink, make_authority
 
 SOON = timedelta(seconds=5)
@@ -39,9 +41,9 @@ def mail_to(address: str) -> Message:
         delivery=1,
         address=address,
         language="es",
-        subject="Acción urgente: ¿firma usted?",
-        text="Querida amiga:\n.una línea con punto\n",
-        html="<p>Querida amiga</p>",
+        wording=Wording(
+            "Querida amiga:\n.una línea con punto\n", "Acción urgente: ¿firma usted?", "<p>Querida amiga</p>"
+        ),
         message_id=f"<{address.replace('@', '.')}@sos.example>",
         return_path="b+7.mac@sos.example",
         unsubscribe_url="https://sos.example/stop/" + "t" * 120,
@@ -105,8 +107,8 @@ def test_whatever_people_type_a_mail_is_as_meant_or_poisonous(
     subject: str, text: str, user: str, filename: str
 ) -> None:
     letter = Attachment(filename, "application/pdf", b"%PDF")
-    message = replace(mail_to(f"{user}@a.example"), subject=subject, text=text, attachments=(letter,))
-    for each in (message, replace(message, address="a@a.example"), replace(mail_to("a@a.example"), text=text)):
+    message = alter(mail_to(f"{user}@a.example"), subject=subject, text=text, attachments=(letter,))
+    for each in (message, replace(message, address="a@a.example"), alter(mail_to("a@a.example"), text=text)):
         try:
             envelope = build(each, read_sender("SOS <sos@sos.example>"), datetime.now(UTC))
         except Poisonous:
@@ -125,7 +127,7 @@ def test_a_subject_keeps_its_words_apart_wherever_its_line_is_folded(words: str)
     for length in range(1, 80):
         subject = f"Lettre à signer : {'x' * length} {words.strip()}"
         envelope = build(
-            replace(mail_to("a@a.example"), subject=subject), read_sender("sos@a.example"), datetime.now(UTC)
+            alter(mail_to("a@a.example"), subject=subject), read_sender("sos@a.example"), datetime.now(UTC)
         )
         assert str(message_from_bytes(envelope.content, policy=default)["Subject"]) == subject
 
@@ -137,7 +139,7 @@ async def test_a_missing_file_of_trusted_certificates_is_our_fault(tmp_path: Pat
 
 async def test_a_mail_without_html_is_plain_text_from_the_senders_address() -> None:
     async with MailSink() as sink:
-        await send(sink.server, replace(mail_to("ana@a.example"), html="", return_path="", unsubscribe_url=""))
+        await send(sink.server, alter(mail_to("ana@a.example"), html="", return_path="", unsubscribe_url=""))
     (kept,) = sink.mails
     assert kept.sender == "alerts@sos.example"
     assert kept.mail.get_content_type() == "text/plain"
@@ -166,7 +168,7 @@ async def test_a_mail_without_html_is_plain_text_from_the_senders_address() -> N
 )
 async def test_a_poison_message_is_refused_and_its_neighbours_leave(poison: dict[str, Any]) -> None:
     async with MailSink() as sink:
-        messages = [mail_to("a@a.example"), replace(mail_to("p@p.example"), **poison), mail_to("c@c.example")]
+        messages = [mail_to("a@a.example"), alter(mail_to("p@p.example"), **poison), mail_to("c@c.example")]
         results = await send(sink.server, *messages, connections=1)
     assert [type(result) for result in results] == [Accepted, Refused, Accepted]
     assert [kept.recipients for kept in sink.mails] == [("a@a.example",), ("c@c.example",)]

@@ -29,6 +29,8 @@ from channels.email import EmailChannel
 from channels.preview import PreviewChannel
 from channels.sms import SmsChannel
 from channels.telegram import TelegramChannel
+from channels.wording import Wording
+from tests.make import alter
 from tests.providers import Fault, MailSink, TelegramStandIn, TwilioStandIn
 
 SHORT = timedelta(milliseconds=300)
@@ -67,10 +69,10 @@ class EmailRig(Rig):
 
     def message(self, number: int) -> Message:
         address = f"n{number}@a.example"
-        return Message(number, address, "es", "Hola", "Asunto", message_id=f"<{number}@sos.example>")
+        return Message(number, address, "es", Wording("Hola", "Asunto"), message_id=f"<{number}@sos.example>")
 
     def poison(self) -> Message:
-        return replace(self.message(99), subject="=?utf-8?q?x=0D=0ABcc:_n1=40a.example?=")
+        return alter(self.message(99), subject="=?utf-8?q?x=0D=0ABcc:_n1=40a.example?=")
 
     def refuse(self, number: int) -> None:
         self.sink.answer("RCPT", "550 5.1.1 no such user", about=f"n{number}@")
@@ -98,7 +100,7 @@ class SmsRig(Rig):
     wrong_password: Channel
 
     def message(self, number: int) -> Message:
-        return Message(number, f"+2547123456{number:02}", "es", "Hola")
+        return Message(number, f"+2547123456{number:02}", "es", Wording("Hola"))
 
     def poison(self) -> Message:
         return replace(self.message(99), address="+0 not a number")
@@ -123,10 +125,10 @@ class TelegramRig(Rig):
     wrong_password: Channel
 
     def message(self, number: int) -> Message:
-        return Message(number, str(number), "es", "Hola")
+        return Message(number, str(number), "es", Wording("Hola"))
 
     def poison(self) -> Message:
-        return replace(self.message(99), html="<b>never closed")
+        return alter(self.message(99), html="<b>never closed")
 
     def refuse(self, number: int) -> None:
         self.telegram.blocked.add(number)
@@ -262,7 +264,7 @@ async def test_a_preview_keeps_what_would_have_left() -> None:
         kept.append((name, message))
 
     preview = PreviewChannel(ChannelName.SMS, keep)
-    message = Message(7, "+254700000000", "sw", "Habari")
+    message = Message(7, "+254700000000", "sw", Wording("Habari"))
     assert await send(preview, message) == [Accepted("preview:sms:7")]
     assert kept == [(ChannelName.SMS, message)]
     with pytest.raises(Forged):

@@ -11,6 +11,7 @@ import pytest
 
 from channels.base import Accepted, Busy, Message, Misconfigured, Result, SmtpServer, Unconfirmed
 from channels.email import EmailChannel
+from channels.wording import Wording
 
 SMTP_SINK = shutil.which("smtp-sink", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
@@ -55,7 +56,7 @@ async def listening(port: int) -> None:
 
 async def results(channel: EmailChannel, count: int) -> list[Result]:
     messages = [
-        Message(n, f"amina{n}@example.org", "en", text="Hello.", subject="Hello", message_id=f"<{n}@network.example>")
+        Message(n, f"amina{n}@example.org", "en", Wording("Hello.", "Hello"), message_id=f"<{n}@network.example>")
         for n in range(count)
     ]
     return [outcome.result async for outcome in channel.send(messages)]

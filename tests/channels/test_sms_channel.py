@@ -29,6 +29,8 @@ from channels.base import (
 )
 from channels.sms import AskLater, SmsChannel
 from channels.twilio_codes import what_it_means
+from channels.wording import Wording
+from tests.make import alter
 from tests.providers import NUMBER, Fault, TwilioStandIn
 
 ANA, BEA = "+5215512345678", "+254712345678"
@@ -40,7 +42,7 @@ def text_to(number: str) -> Message:
         delivery=7,
         address=number,
         language="es",
-        text="Acción urgente K7QX: responda SI o NO",
+        wording=Wording("Acción urgente K7QX: responda SI o NO"),
         callback_url=PUBLIC,
         reference="K7QX",
     )
@@ -152,7 +154,7 @@ async def test_a_message_whose_answer_was_lost_is_found_by_its_reference() -> No
     since = datetime.now(UTC) - timedelta(minutes=1)
     async with TwilioStandIn() as twilio, sms_channel(twilio.account) as channel:
         twilio.fail(Fault.CUT_AFTER)
-        await send(channel, text_to(ANA), replace(text_to(BEA), text="Otra 8WWW", reference="8WWW"))
+        await send(channel, text_to(ANA), alter(text_to(BEA), text="Otra 8WWW", reference="8WWW"))
         assert await channel.look_up(text_to(ANA), since) == Accepted(twilio.messages[0].sid)
         assert await channel.look_up(replace(text_to(ANA), reference="8WWW"), since) is None
         assert await channel.look_up(text_to(ANA), since + timedelta(hours=1)) is None

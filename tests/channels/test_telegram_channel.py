@@ -28,14 +28,17 @@ from channels.base import (
     Unconfirmed,
 )
 from channels.telegram import TelegramChannel
+from channels.wording import Wording
+from tests.make import alter
 from tests.providers import Fault, TelegramStandIn
 
 ANA, BEA, GROUP = 111, 222, -333
+WORDING = Wording("Acción <urgente>", html="<b>Acción</b> urgente &amp; firme")
 SIGN = ((Button("Firmar", tap="s:" + "x" * 62), Button("Leer", url="https://sos.example/l/1")),)
 
 
 def message_to(chat: int) -> Message:
-    return Message(7, str(chat), "es", "Acción <urgente>", html="<b>Acción</b> urgente &amp; firme", buttons=SIGN)
+    return Message(7, str(chat), "es", WORDING, buttons=SIGN)
 
 
 @asynccontextmanager
@@ -66,7 +69,7 @@ async def test_an_accepted_message_keeps_to_the_contract_and_protects_what_it_sa
 
 async def test_plain_text_stays_what_it_says() -> None:
     async with TelegramStandIn() as telegram, telegram_channel(telegram.bot) as channel:
-        await send(channel, replace(message_to(ANA), html=""))
+        await send(channel, alter(message_to(ANA), html=""))
     assert telegram.messages[0].text == "Acción <urgente>"
 
 
@@ -92,7 +95,7 @@ async def test_the_errors_of_a_chat_refuse_it_and_leave_its_neighbours() -> None
 )
 async def test_a_poison_message_is_refused_and_its_neighbours_leave(poison: dict[str, Any]) -> None:
     async with TelegramStandIn() as telegram, telegram_channel(telegram.bot) as channel:
-        results = await send(channel, message_to(1), replace(message_to(2), **poison), message_to(3))
+        results = await send(channel, message_to(1), alter(message_to(2), **poison), message_to(3))
     assert [type(result) for result in results] == [Accepted, Refused, Accepted]
     assert len(telegram.violations) == 1
     assert "Acción" not in str(results[1])

@@ -11,7 +11,8 @@ from jinja2 import Environment, meta
 
 from channels.base import ChannelName
 from channels.segments import Encoding, segments
-from sos.messages import MARKS, make_mold
+from channels.wording import MARKS
+from sos.messages import make_mold
 from sos.texts import LANGUAGES, TEMPLATES, Templates
 
 MESSAGES = TEMPLATES / "messages"
@@ -149,7 +150,7 @@ def variables(what: str, language: str, part: str) -> set[str]:
 def sms(templates: Templates, what: str, language: str, **changes: object) -> str:
     """The SMS as it leaves, on one line."""
     values = realistic(what, language, **changes)
-    return make_mold(templates, what, language, ChannelName.SMS, **values).text
+    return make_mold(templates, what, language, ChannelName.SMS, **values).wording.text
 
 
 class Seen(HTMLParser):
@@ -280,7 +281,7 @@ def test_an_email_is_set_as_html_in_its_own_direction_with_its_link_as_a_link(
     what: str, language: str, templates: Templates
 ) -> None:
     values = realistic(what, language, title=HOSTILE)
-    html = make_mold(templates, what, language, ChannelName.EMAIL, **{**values, **MARKS}).html
+    html = make_mold(templates, what, language, ChannelName.EMAIL, **{**values, **MARKS}).wording.html
     assert f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"' in html
     assert html.count(f'<a href="{MARKS["link"]}"') == (1 if "link" in VALUES[what] else 0)
     assert "<script>" not in html

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from channels.base import Accepted, Callback, ChannelName, Forged, Message, Outcome, Receipt, Result
+from channels.wording import Wording
 from sos.database import Connection, rows
 from sos.ledger.delivery import Delivery
 from sos.runtime import Runtime
@@ -55,8 +56,8 @@ async def write_plainly(runtime: Runtime, conn: Connection, deliveries: Sequence
     """A message for each delivery."""
     return {
         delivery.id: Message(
-            delivery.id, f"{delivery.recipient_id}@example.org", delivery.language, "Someone is in danger.",
-            subject="Alert", message_id=f"<{delivery.id}@sos.example>",
+            delivery.id, f"{delivery.recipient_id}@example.org", delivery.language,
+            Wording("Someone is in danger.", "Alert"), message_id=f"<{delivery.id}@sos.example>",
         )
         for delivery in deliveries
     }  # fmt: skip

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from channels.base import Button, ChannelName, Message
+from channels.wording import Wording
 from sos.database import Connection, row, run, value
 from sos.jobs import RedisBell
 from sos.reach import Channels, open_channels
@@ -221,7 +222,7 @@ async def test_what_is_overdue_ends_by_itself(runtime: Runtime, conn: Connection
 
 async def test_a_practice_network_keeps_its_messages_on_this_machine(runtime: Runtime, conn: Connection) -> None:
     message = Message(
-        7, "+12025550123", "es", "Alguien está en peligro.", buttons=((Button("Firmar", tap="s"),),)
+        7, "+12025550123", "es", Wording("Alguien está en peligro."), buttons=((Button("Firmar", tap="s"),),)
     )  # fmt: skip
     async with open_channels(runtime) as channels:
         assert set(channels) == set(ChannelName)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from zoneinfo import ZoneInfo
@@ -14,8 +13,9 @@ from hypothesis import strategies as st
 from channels.base import ChannelName, Message
 from channels.mime import build, read_sender
 from channels.segments import segments
+from channels.wording import MARKS
 from sos.actions.action import Kind, Text
-from sos.messages import MARKS, Letterbox, Links, make_mold
+from sos.messages import Letterbox, Links, make_mold
 from sos.outreach.messages import LONGEST, shorten
 from sos.texts import LANGUAGES, Templates, clean_line, clean_text, moment
 from tests.story import ARABIC, ENGLISH, SPANISH, Story
@@ -162,7 +162,7 @@ def test_no_sms_ever_costs_more_than_the_preview_said(
     mold = make_mold(templates, what, language, SMS, title=title, summary="")
     link = "https://sos.example.org/s/" + "t" * 24
     own = {"organisation": shorten(organisation), "name": shorten(name), "code": f"{code:05}", "deadline": "soon"}
-    filled, longest = (fill_in(mold.text, {**words, "link": link}) for words in (own, LONGEST))
+    filled, longest = (fill_in(mold.wording.text, {**words, "link": link}) for words in (own, LONGEST))
     assert segments(filled).count <= segments(longest).count
 
 
@@ -186,4 +186,4 @@ async def test_two_who_share_a_text_do_not_share_words(story: Story) -> None:
         {"name": "Amina", "organisation": "O", "link": "l", "code": "1", "deadline": "d"}, links=links,
     )  # fmt: skip
     assert filled.subject == "Letter to sign: name"
-    assert replace(filled, subject="").text.count("Amina") == 1
+    assert filled.text.count("Amina") == 1
