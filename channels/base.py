@@ -171,9 +171,13 @@ class Forged(Exception):
 
 
 class Channel(Protocol):
-    """One way to reach people. It sends a window at a time, one attempt each, and never retries."""
+    """One way to reach people. It sends several messages at a time, one attempt each, and never retries.
+
+    `send` may be called again while earlier calls still run; `in_flight` is how many messages it may have at a time.
+    """
 
     name: ChannelName
+    in_flight: int
 
     def send(self, messages: Sequence[Message]) -> AsyncIterator[Outcome]: ...
 

@@ -16,6 +16,7 @@ class EmailChannel:
     """Sends mails, each attempted once; whoever stops reading the outcomes early closes the iterator."""
 
     name = ChannelName.EMAIL
+    in_flight = 128
 
     def __init__(self, server: SmtpServer, *, connections: int = 4, within: timedelta = timedelta(seconds=60)) -> None:
         if server.security not in ("tls", "starttls", "none"):

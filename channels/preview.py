@@ -10,6 +10,8 @@ Keep = Callable[[ChannelName, Message], Awaitable[None]]
 class PreviewChannel:
     """Stands where the channel `name` would, for practice."""
 
+    in_flight = 64
+
     def __init__(self, name: ChannelName, keep: Keep) -> None:
         self.name = name
         self._keep = keep

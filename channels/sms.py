@@ -59,6 +59,7 @@ class SmsChannel:
     ) -> None:
         self._account = account
         self._pace = Pace(per_second)
+        self.in_flight = max(2, int(per_second))  # what a second lets out, so that a recall is felt at once
         # A mapping that is not empty keeps the library from reading TWILIO_EDGE and the like from the environment.
         self._client = Client(
             account.sid, account.token, http_client=TwilioHttp(session, within), environment={"TWILIO_EDGE": ""}

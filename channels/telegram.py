@@ -45,6 +45,7 @@ class TelegramChannel:
     """
 
     name = ChannelName.TELEGRAM
+    in_flight = 1  # nobody can be asked afterwards whether a message has arrived
 
     def __init__(
         self,

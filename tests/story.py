@@ -24,6 +24,7 @@ from sos.intake.report import Urgency, new_form_secret
 from sos.intake.steps import file_report
 from sos.jobs import Record, RedisBell
 from sos.ledger import store as ledger
+from sos.ledger.delivery import Due
 from sos.letters import steps as letters
 from sos.members.member import Contact, Member, MemberKind, OwnerKind, Standing
 from sos.members.sealed import seal_address, seal_names, seal_person
@@ -309,12 +310,11 @@ class Story:
 
     async def messages(self, about: UUID) -> dict[UUID, Message]:
         """What each recipient gets about something, as a worker would render it now."""
-        found = await self.rows("SELECT id FROM deliveries WHERE about = %(about)s ORDER BY id", about=about)
         async with self.runtime.record.reading() as conn:
-            deliveries = [await ledger.find(conn, int(str(one["id"]))) for one in found]
-        known = [delivery for delivery in deliveries if delivery]
-        rendered = await render(self.runtime, RENDERERS, known)
-        return {one.recipient_id: rendered[one.id] for one in known}
+            due = await rows(conn, Due, "SELECT * FROM deliveries WHERE about = %(about)s ORDER BY id", about=about)
+            found = [await ledger.find(conn, one.id) for one in due]
+        rendered = await render(self.runtime, RENDERERS, due)
+        return {one.recipient_id: rendered[one.id] for one in found if one}
 
     async def states(self, about: UUID) -> Counter[str]:
         """How many deliveries about something stand where."""

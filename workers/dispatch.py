@@ -1,233 +1,246 @@
-"""Sending by one channel: claim a window, then in small slices settle, mark, send; nothing leaves unmarked."""
+"""Sending by one channel: look ahead, then in one commit write what became of messages and mark those that leave next.
+
+Nothing leaves unmarked. What is marked and not settled when a process dies is what a crash leaves uncertain: at most
+`channel.in_flight`.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import partial
-from typing import Protocol, runtime_checkable
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import structlog
 
-from channels.base import Accepted, Busy, Channel, ChannelName, Message, Refused, Result, Unconfirmed
-from sos.database import Connection, connect, value
-from sos.ledger import steps, store
-from sos.ledger.delivery import LIFE, UNCONFIRMED, UNRENDERABLE, Delivery, Settlement, after
+from channels.base import Busy, Channel, Message, Refused, Result, Unconfirmed
+from sos.database import Connection
+from sos.ledger import leaving_store, steps
+from sos.ledger.delivery import LIFE, POLICY, REMEMBERED, Due, Settlement, after, closes_channel
 from sos.runtime import Runtime
-from workers.going import DATABASE_LOST, finish, pauses, wait
-from workers.rendering import Renderers, render
+from workers.going import finish, wait
+from workers.preparing import Prepared, prepare
+from workers.rendering import Renderers
+from workers.turns import open_turn
 
-# What one commit lets out at most. The paced channels have small ones, so that a recall is felt within 2 s.
-SLICES = {ChannelName.EMAIL: 64, ChannelName.TELEGRAM: 8, ChannelName.SMS: 2}
-ONE_SENDER = {ChannelName.TELEGRAM: 7_305_011, ChannelName.SMS: 7_305_012}  # advisory locks: the pace is a process's
-LEASE = timedelta(seconds=12)
-RENEW_EVERY_SECONDS = 4.0
+LEASE = timedelta(seconds=8)
+RENEW_EVERY_SECONDS = 2.5
 POLL_SECONDS = 1.0
+LOOK_AROUND_SECONDS = 0.5  # how long something more urgent may go unseen when no notification came
+GATHER_SECONDS = 0.05  # how long an outcome waits for others to be written with it
+REST_SECONDS = 30.0  # at most, after a provider that takes nothing just now
 LAST_WORDS_SECONDS = 4.0
-LONGEST_WRITE_PAUSE_SECONDS = 1.0
-ASK_AGAIN = timedelta(minutes=1)
-CLOCK_SKEW = timedelta(minutes=1)
-
-Transaction = Callable[[], AbstractAsyncContextManager[Connection]]
 
 log = structlog.get_logger()
 
 
-@runtime_checkable
-class AnswersLater(Protocol):
-    """A channel whose provider can be asked whether it has taken a message; raises if it cannot say."""
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A delivery that was marked under an attempt."""
 
-    async def look_up(self, message: Message, since: datetime) -> Accepted | None: ...
-
-
-@dataclass(slots=True)
-class Window:
-    """What one attempt holds: rows that it has not handed over, and outcomes that are not written yet."""
-
+    due: Due
     attempt: int
-    kept: dict[int, Delivery]
-    settled: list[Settlement] = field(default_factory=list[Settlement])
-    is_moving: bool = True
-
-    def settle(self, delivery: Delivery, result: Result, now: datetime) -> None:
-        """Take the outcome of a delivery, to be written with the next commit."""
-        self.kept.pop(delivery.id, None)
-        self.settled.append(after(delivery, result, now))
 
 
 @dataclass
 class Dispatcher:
-    """The loop of one channel in one worker. `wake` makes it look at once instead of at the next poll."""
+    """The loop of one channel in one worker. `wake` makes it look at once instead of at the next poll.
+
+    What is flying, and what has landed and is not written yet, outlives a lost connection to the database.
+    """
 
     runtime: Runtime
     channel: Channel
     renderers: Renderers
     stop: asyncio.Event
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    ready: deque[Prepared] = field(default_factory=deque[Prepared])
+    flying: dict[int, Handed] = field(default_factory=dict[int, Handed])
+    landed: list[Settlement] = field(default_factory=list[Settlement])
+    doubtful: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _sending: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _block: int | None = None
+    _is_nudged: bool = False
+    _by_policy: deque[bool] = field(default_factory=lambda: deque[bool](maxlen=REMEMBERED))
+    _rest: float = 0.0
+    _rests_until: float = 0.0
+    _renewed_at: float = 0.0
+    _looked_around_at: float = 0.0
 
     async def run(self) -> None:
-        """Send until asked to stop; a channel with a pace is sent by one worker at a time."""
-        if self.channel.name not in ONE_SENDER:
-            await self._send_all(self.runtime.record.pool.connection)
-            return
-        # Marks are written by the connection that holds the turn: when it is lost, nothing more can leave.
-        async with connect(self.runtime.settings.database_url) as conn:
-            await conn.execute("SET statement_timeout = '10s'")
-            if await self._take_turn(conn):
-                await self._send_all(partial(_transaction, conn))
+        """Send until asked to stop; a channel with a pace is sent by one worker at a time.
 
-    async def _take_turn(self, conn: Connection) -> bool:
-        while not self.stop.is_set():
-            if await value(conn, "SELECT pg_try_advisory_lock(%(lock)s)", lock=ONE_SENDER[self.channel.name]):
-                return True
-            await wait(self.stop, POLL_SECONDS)
-        return False
-
-    async def _send_all(self, transaction: Transaction) -> None:
-        while not self.stop.is_set():
-            self.wake.clear()
-            if not await self._send_window(transaction):
-                await wait(self.wake, POLL_SECONDS)
-
-    async def _send_window(self, transaction: Transaction) -> bool:
-        """Claim a window and send it; whether it is worth claiming another at once."""
-        now = self.runtime.clock()
-        async with transaction() as conn:
-            claimed = await store.claim(
-                conn, self.channel.name, purposes=self.renderers.keys(), now=now, until=now + LEASE
-            )
-        if not claimed:
-            return False
-        window = Window(claimed[0].attempt, {delivery.id: delivery for delivery in claimed})
-        async with self._holding(window):
-            try:
-                await self._send_slices(transaction, window, claimed)
-            except DATABASE_LOST:
-                await self._put_down(window)
-                raise
-            await self._put_down(window)
-        return window.is_moving
-
-    async def _send_slices(self, transaction: Transaction, window: Window, claimed: Sequence[Delivery]) -> None:
-        """Go through a window; what it does not reach stays in `kept`.
-
-        It ends early when we are asked to stop, when nothing more may leave (a recall, a hold), when something more
-        urgent waits, or when the provider takes nothing at all just now, so that the rest is not tried in vain.
+        Marks are written by the connection that holds the turn: when it is lost, nothing more can leave.
         """
-        size = SLICES[self.channel.name]
-        for start in range(0, len(claimed), size):
-            if self.stop.is_set():
-                return
-            messages = await self._prepare(window, claimed[start : start + size])
-            marked = await self._mark(transaction, window, messages, is_first=start == 0)
-            if not marked:
-                return
-            results = await self._send([messages[delivery] for delivery in marked])
-            now = self.runtime.clock()
-            for delivery, result in results.items():
-                window.settle(window.kept[delivery], result, now)
-            if all(isinstance(result, Busy) for result in results.values()):
-                window.is_moving = False
-                return
-
-    async def _prepare(self, window: Window, deliveries: Sequence[Delivery]) -> dict[int, Message]:
-        """Render a slice; what cannot be rendered, or has arrived already, is settled instead of sent."""
-        messages = await render(self.runtime, self.renderers, deliveries)
-        for delivery in deliveries:
-            result = await self._known_result(delivery, messages.get(delivery.id))
-            if result:
-                messages.pop(delivery.id, None)
-                window.settle(delivery, result, self.runtime.clock())
-        return messages
-
-    async def _known_result(self, delivery: Delivery, message: Message | None) -> Result | None:
-        if message is None:
-            log.error("delivery.unrenderable", delivery=delivery.id)
-            return Refused(UNRENDERABLE)
-        if not (delivery.unconfirmed and delivery.marked_at and isinstance(self.channel, AnswersLater)):
-            return None
+        self.ready.clear()
+        self._block = None
         try:
-            return await self.channel.look_up(message, delivery.marked_at - CLOCK_SKEW)
-        except Exception as error:  # whatever it is: what may have arrived is not sent again without an answer
-            log.warning("delivery.not_looked_up", delivery=delivery.id, error=type(error).__name__)
-            return Busy(ASK_AGAIN, UNCONFIRMED)
+            async with open_turn(
+                self.runtime.settings.database_url, self.channel.name, self.stop, self._settle
+            ) as conn:
+                while not self.stop.is_set():
+                    self._is_nudged = self.wake.is_set()
+                    self.wake.clear()
+                    await self._look_ahead(conn)
+                    await self._turn_over(conn)
+                    await self._wait()
+                await self._last_words(conn)
+        except asyncio.CancelledError:
+            await finish(set(self._sending), 0)
+            raise
 
-    async def _mark(
-        self, transaction: Transaction, window: Window, messages: Mapping[int, Message], *, is_first: bool
-    ) -> list[int]:
-        """In one commit, write the outcomes of the slice before and mark this one; what was marked."""
-        name, now = self.channel.name, self.runtime.clock()
-        async with transaction() as conn:
-            await steps.settle(conn, window.settled, name, now)
-            marked: set[int] = set()
-            if is_first or not await self._is_overtaken(conn, window, messages, now):
-                marked = await store.mark(conn, name, window.attempt, list(messages), now=now, until=now + LEASE)
-        window.settled = []
-        return [delivery for delivery in messages if delivery in marked]
+    @property
+    def _size(self) -> int:
+        """How many one commit lets out: half of what may be uncertain, so that some fly while others are written."""
+        return max(1, self.channel.in_flight // 2)
 
-    async def _is_overtaken(
-        self, conn: Connection, window: Window, messages: Mapping[int, Message], now: datetime
-    ) -> bool:
-        urgency = min((window.kept[delivery].urgency for delivery in messages), default=LIFE)
-        return urgency > LIFE and await store.is_overtaken(
-            conn, self.channel.name, urgency, purposes=self.renderers.keys(), now=now
-        )
+    async def _look_ahead(self, conn: Connection) -> None:
+        """Prepare the next block of messages when the last one runs out."""
+        if self._is_resting or len(self.ready) >= self._size:
+            return
+        last, name, now = self._block, self.channel.name, self.runtime.clock()
+        busy = [] if last is None else [last]
+        found = await leaving_store.look(conn, name, purposes=self.renderers.keys(), now=now, busy=busy)
+        await self._look_away(conn)
+        if found:
+            self._block, due = found
+            self.ready += await prepare(self.runtime, self.channel, self.renderers, due)
 
-    async def _send(self, messages: Sequence[Message]) -> dict[int, Result]:
-        """Hand over what was marked; what got no answer, also when we had to stop waiting, is unconfirmed."""
-        results: dict[int, Result] = {message.delivery: Unconfirmed("no answer") for message in messages}
-        sending = asyncio.create_task(self._collect(messages, results))
-        stopping = asyncio.create_task(self.stop.wait())
+    async def _look_away(self, conn: Connection) -> None:
+        if self._block is not None:
+            await leaving_store.look_away(conn, self.channel.name, self._block)
+            self._block = None
+
+    async def _turn_over(self, conn: Connection) -> None:
+        """Write what has landed and mark what leaves next, in one commit; then hand it over."""
+        await self._drop_if_overtaken(conn)
+        room = 0 if self._is_resting else min(self._size, self.channel.in_flight - len(self.flying))
+        chosen = [self.ready.popleft() for _ in range(min(max(room, 0), len(self.ready)))]
+        if not (chosen or self.landed):
+            await self._renew(conn)
+            return
+        written, now = list(self.landed), self.runtime.clock()
+        attempt, marked = 0, set[int]()
         try:
-            await asyncio.wait({sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            await finish({sending}, LAST_WORDS_SECONDS)
-        finally:
-            sending.cancel()
-            stopping.cancel()
-        return results
+            async with conn.transaction():
+                await self._write(conn, written)
+                if chosen:
+                    ids = [one.due.id for one in chosen]
+                    attempt, marked = await leaving_store.mark(conn, self.channel.name, ids, now=now, until=now + LEASE)
+        except BaseException:
+            if marked:
+                self.doubtful[attempt] = marked  # the commit may have been lost, or only its answer
+            raise
+        self.landed = self.landed[len(written) :]
+        if chosen and not marked:
+            await self._start_over(conn)  # a hold, a recall, or others were faster
+        self._hand_over([one for one in chosen if one.due.id in marked], attempt)
 
-    async def _collect(self, messages: Sequence[Message], results: dict[int, Result]) -> None:
+    async def _settle(self, conn: Connection) -> None:
+        """Write what is known, without sending anything; and put back what was perhaps marked and did not leave."""
+        written = list(self.landed)
+        async with conn.transaction():
+            await self._write(conn, written)
+            for attempt, ids in self.doubtful.items():
+                await leaving_store.release(conn, attempt, ids)
+            await leaving_store.forget_attempts(conn, self.doubtful.keys())
+        self.landed = self.landed[len(written) :]
+        self.doubtful.clear()
+
+    async def _write(self, conn: Connection, settlements: Sequence[Settlement]) -> None:
+        if not settlements:
+            return
+        await steps.settle(conn, settlements, self.channel.name, self.runtime.clock())
+        still = {handed.attempt for handed in self.flying.values()}
+        await leaving_store.forget_attempts(conn, {one.attempt for one in settlements} - still)
+
+    async def _drop_if_overtaken(self, conn: Connection) -> None:
+        """Something more urgent goes first; what was prepared is looked at again afterwards."""
+        now = time.monotonic()
+        if not self.ready or not (self._is_nudged or now - self._looked_around_at > LOOK_AROUND_SECONDS):
+            return
+        self._looked_around_at = now
+        urgency = min(one.due.urgency for one in self.ready)
+        if urgency > LIFE and await leaving_store.is_overtaken(
+            conn, self.channel.name, urgency, purposes=self.renderers.keys(), now=self.runtime.clock()
+        ):
+            await self._start_over(conn)
+
+    async def _start_over(self, conn: Connection) -> None:
+        self.ready.clear()
+        await self._look_away(conn)
+
+    async def _renew(self, conn: Connection) -> None:
+        """Say that we are there, and still wait however slow the provider is."""
+        now = time.monotonic()
+        if now - self._renewed_at > RENEW_EVERY_SECONDS:
+            self._renewed_at = now
+            attempts = {handed.attempt for handed in self.flying.values()}
+            await leaving_store.renew(conn, attempts, self.runtime.clock() + LEASE)
+
+    def _hand_over(self, prepared: Sequence[Prepared], attempt: int) -> None:
+        """Send what was marked; what is known already is settled instead."""
+        messages: list[Message] = []
+        for one in prepared:
+            self.flying[one.due.id] = Handed(one.due, attempt)
+            if one.result:
+                self._land(one.due.id, one.result)
+            elif one.message:
+                messages.append(one.message)
+        if messages:
+            sending = asyncio.create_task(self._send(messages))
+            self._sending.add(sending)
+            sending.add_done_callback(self._sending.discard)
+
+    async def _send(self, messages: Sequence[Message]) -> None:
+        """One attempt at each; what got no answer, also when we had to stop waiting, is unconfirmed."""
         try:
             async for outcome in self.channel.send(messages):
-                results[outcome.message.delivery] = outcome.result
+                self._land(outcome.message.delivery, outcome.result)
         except Exception:
             log.exception("channel.failed", channel=self.channel.name)
-
-    async def _put_down(self, window: Window) -> None:
-        """Write the last outcomes and give back the rest, trying until it is written."""
-        if not (window.settled or window.kept):
-            return
-        for pause in pauses(LONGEST_WRITE_PAUSE_SECONDS):
-            try:
-                async with self.runtime.record.pool.connection() as conn:
-                    await steps.settle(conn, window.settled, self.channel.name, self.runtime.clock())
-                    await store.release(conn, window.attempt, list(window.kept))
-                return
-            except DATABASE_LOST as lost:
-                log.warning("outcomes.waiting", count=len(window.settled), error=type(lost).__name__)
-            await asyncio.sleep(pause)
-
-    @asynccontextmanager
-    async def _holding(self, window: Window) -> AsyncIterator[None]:
-        """Renew the lease while a window is being sent, however slow the provider is."""
-        renewing = asyncio.create_task(self._renew(window.attempt, list(window.kept)))
-        try:
-            yield
         finally:
-            await finish({renewing}, 0)
+            for message in messages:
+                if message.delivery in self.flying:
+                    self._land(message.delivery, Unconfirmed("no answer"))
 
-    async def _renew(self, attempt: int, ids: Sequence[int]) -> None:
-        while True:
-            await asyncio.sleep(RENEW_EVERY_SECONDS)
-            try:
-                async with self.runtime.record.pool.connection() as conn:
-                    await store.renew(conn, attempt, ids, self.runtime.clock() + LEASE)
-            except DATABASE_LOST as lost:
-                log.warning("lease.not_renewed", channel=self.channel.name, error=type(lost).__name__)
+    def _land(self, delivery: int, result: Result) -> None:
+        """Take the outcome of a delivery, to be written with the next commit."""
+        handed = self.flying.pop(delivery)
+        settled = after(handed.due, handed.attempt, result, self.runtime.clock())
+        self._by_policy.append(isinstance(result, Refused) and result.reason.startswith(POLICY))
+        if self._by_policy[-1] and closes_channel(self._by_policy):
+            settled = replace(settled, closes_channel=True)
+            self._by_policy.clear()
+        self.landed.append(settled)
+        self._mind_the_provider(result)
+        if len(self.landed) >= self._size or not self.flying:
+            self._news.set()
 
+    def _mind_the_provider(self, result: Result) -> None:
+        """A provider that takes nothing at all just now is not tried with the whole queue."""
+        if not isinstance(result, Busy):
+            self._rest = 0.0
+        elif not self.flying:
+            self._rest = min(max(1.0, 2 * self._rest), REST_SECONDS)
+            self._rests_until = time.monotonic() + self._rest
 
-@asynccontextmanager
-async def _transaction(conn: Connection) -> AsyncIterator[Connection]:
-    async with conn.transaction():
-        yield conn
+    @property
+    def _is_resting(self) -> bool:
+        return time.monotonic() < self._rests_until
+
+    async def _wait(self) -> None:
+        """Until there is something to write or to send."""
+        if self._is_resting and not (self.flying or self.landed):
+            await wait(self.stop, POLL_SECONDS)
+        elif not (self.ready or self.flying or self.landed):
+            await wait(self.wake, POLL_SECONDS)
+        elif self.flying and (len(self.flying) >= self._size or not self.ready):
+            await wait(self._news, GATHER_SECONDS if self.landed else POLL_SECONDS)
+        self._news.clear()
+
+    async def _last_words(self, conn: Connection) -> None:
+        """Let what flies land, write it, and leave nothing behind."""
+        await finish(set(self._sending), LAST_WORDS_SECONDS)
+        await self._settle(conn)

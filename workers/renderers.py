@@ -1,7 +1,7 @@
 """Which stage renders what: one line for each purpose of a delivery. A worker claims only what stands here."""
 
 from sos.inbound import messages as inbound
-from sos.intake import messages as intake
+from sos.ledger import messages as ledger
 from sos.ledger.delivery import Purpose
 from sos.letters import messages as letters
 from sos.outreach import messages as outreach
@@ -11,6 +11,6 @@ RENDERERS: Renderers = {
     Purpose.ACTION: outreach.render,
     Purpose.LETTER: letters.render_letter,
     Purpose.THANKS: letters.render_thanks,
-    Purpose.NOTICE: intake.render_notice,
+    Purpose.NOTICE: ledger.render_notice,
     Purpose.REPLY: inbound.render_reply,
 }

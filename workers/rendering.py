@@ -9,7 +9,7 @@ import structlog
 
 from channels.base import Message
 from sos.database import Connection
-from sos.ledger.delivery import Delivery
+from sos.ledger.delivery import Due
 from sos.runtime import Runtime
 from workers.going import DATABASE_LOST
 
@@ -20,14 +20,14 @@ class Renderer(Protocol):
     """Renders the deliveries of one purpose, by id; one that is missing in the answer cannot be rendered."""
 
     async def __call__(
-        self, runtime: Runtime, conn: Connection, deliveries: Sequence[Delivery], /
+        self, runtime: Runtime, conn: Connection, deliveries: Sequence[Due], /
     ) -> Mapping[int, Message]: ...
 
 
 Renderers = Mapping[str, Renderer]
 
 
-async def render(runtime: Runtime, renderers: Renderers, deliveries: Sequence[Delivery]) -> dict[int, Message]:
+async def render(runtime: Runtime, renderers: Renderers, deliveries: Sequence[Due]) -> dict[int, Message]:
     """What can be rendered, by id. Raises what a lost database raises, and nothing else."""
     messages: dict[int, Message] = {}
     for purpose, alike in groupby(sorted(deliveries, key=attrgetter("purpose")), key=attrgetter("purpose")):
@@ -35,7 +35,7 @@ async def render(runtime: Runtime, renderers: Renderers, deliveries: Sequence[De
     return messages
 
 
-async def _render_alike(runtime: Runtime, renderer: Renderer, deliveries: Sequence[Delivery]) -> Mapping[int, Message]:
+async def _render_alike(runtime: Runtime, renderer: Renderer, deliveries: Sequence[Due]) -> Mapping[int, Message]:
     """All at once; if that fails, each alone, so that one row never hurts its neighbours."""
     try:
         async with runtime.record.reading() as conn:

@@ -9,7 +9,7 @@ import structlog
 from sos.jobs import due_work
 from sos.ledger import steps, store
 from sos.runtime import Runtime
-from workers.going import DATABASE_LOST, finish, wait
+from workers.going import DATABASE_LOST, LONGEST_PAUSE_SECONDS, finish, wait
 from workers.jobs import Jobs, do_work
 
 EVERY_SECONDS = 1.0
@@ -66,7 +66,11 @@ class Sweep:
 
 
 async def tidy(runtime: Runtime, stop: asyncio.Event) -> None:
-    """Every few seconds, settle what crashed workers left behind and end what is overdue."""
+    """Every few seconds, settle what crashed workers left behind and end what is overdue.
+
+    Not at once: where the database has been away, those who were sending write first what they know.
+    """
+    await wait(stop, LONGEST_PAUSE_SECONDS + 1)
     while not stop.is_set():
         async with runtime.record.pool.connection() as conn:
             recovered = await steps.recover(conn, runtime.clock())

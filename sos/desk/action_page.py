@@ -31,7 +31,10 @@ from sos.staff.web import person_of
 from sos.triage.steps import withheld_subjects
 
 # The order in which a bar is drawn: what has come furthest first.
-STATES = ("delivered", "accepted", "marked", "queued", "unknown", "failed", "refused", "ended")
+STATES = (
+    *("answered", "delivered", "accepted", "marked", "queued", "unknown", "failed", "refused", "suppressed"),
+    *("shared", "ended"),
+)
 LOOK_AGAIN = timedelta(seconds=1)
 LONGEST_LOOK = timedelta(minutes=5)
 

@@ -7,14 +7,14 @@ from sos.actions.store import published_texts
 from sos.database import Connection
 from sos.endorsements.endorsement import Answer
 from sos.endorsements.store import standing_answer
-from sos.ledger.delivery import Delivery
+from sos.ledger.delivery import Due
 from sos.messages import Links, make_mold
 from sos.outreach.messages import letterbox, names_for
 from sos.outreach.store import recipients
 from sos.runtime import Runtime
 
 
-async def render_reply(runtime: Runtime, conn: Connection, deliveries: Sequence[Delivery]) -> Mapping[int, Message]:
+async def render_reply(runtime: Runtime, conn: Connection, deliveries: Sequence[Due]) -> Mapping[int, Message]:
     """Each answer's kind names its text: signed, already, unsure, ended, stopped."""
     by_id = {one.id: one for one in deliveries}
     links = Links(runtime.keys, runtime.settings)

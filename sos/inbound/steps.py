@@ -99,7 +99,7 @@ async def _stop(runtime: Runtime, channel: ChannelName, index: bytes, now: datet
             await _confirm_stop(step.conn, contact, channel, now)
             actor = Actor("contact", contact.id)
             await journal.note(step.conn, "address.opted_out", actor, contact.id, now, channel=channel)
-        await members.suppress(step.conn, channel, index, StopReason.OPTED_OUT, now)
+        await ledger.suppress(step.conn, channel, index, StopReason.OPTED_OUT, now)
 
 
 async def _confirm_stop(conn: Connection, contact: Contact, channel: ChannelName, now: datetime) -> None:

@@ -25,6 +25,7 @@ from sos.intake.report import (
     wait_after,
 )
 from sos.jobs import Record
+from sos.ledger.notice_store import plan_notices
 from sos.staff import store as staff_store
 from sos.staff.custody import entrust_key, open_key
 from sos.staff.staff import Person
@@ -133,7 +134,9 @@ async def tell_duty(record: Record, config: Config, report_id: UUID, now: dateti
         report = await store.find_report(step.conn, report_id)
         assert report
         urgency = config.urgencies[report.urgency]
-        planned = await store.plan_notices(step.conn, report, now, now + urgency.decision, urgency.rank)
+        planned = await plan_notices(
+            step.conn, "notice", report.id, rank=urgency.rank, now=now, until=now + urgency.decision
+        )
         await journal.note(step.conn, "duty.told", SYSTEM, report_id, now, notices=planned)
     return planned
 

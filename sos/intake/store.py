@@ -127,19 +127,3 @@ async def mark_opened(conn: Connection, report_id: UUID, by: UUID, now: datetime
 
 async def set_stage(conn: Connection, report_id: UUID, stage: Stage) -> None:
     await run(conn, "UPDATE reports SET stage = %(stage)s WHERE id = %(id)s", id=report_id, stage=stage)
-
-
-async def plan_notices(conn: Connection, report: Report, now: datetime, until: datetime, rank: int) -> int:
-    """One content-free notice to everybody on duty, on each of their channels; answer how many."""
-    return await run(
-        conn,
-        """
-        INSERT INTO deliveries (purpose, about, recipient_kind, recipient_id, channel, address_id, language, urgency,
-                                due_at, expires_at, planned_at)
-        SELECT 'notice', %(report)s, 'staff', s.id, a.channel, a.id, s.language, %(rank)s, %(now)s, %(until)s, %(now)s
-        FROM staff s JOIN addresses a ON a.owner_kind = 'staff' AND a.owner_id = s.id
-        WHERE s.on_duty AND s.left_at IS NULL
-        ON CONFLICT DO NOTHING
-        """,
-        report=report.id, rank=rank, now=now, until=until,
-    )  # fmt: skip

@@ -1,6 +1,7 @@
 """A delivery: one message to one recipient by one channel, its states, and what each outcome asks for."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +21,12 @@ from sos.members.member import OwnerKind, StopReason
 
 FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=15)
+POLICY = "policy "  # how a refusal begins that is about us and not about the recipient
+POLICY_PAUSE = timedelta(minutes=15)
+POLICY_TRIES = 4
+REMEMBERED = 200  # outcomes of a channel that are looked back at
+MOST_BY_POLICY = 10  # of these: 5 %
+INTERRUPTED = "interrupted"
 LIFE = 0  # the urgency that leaves before all others
 EXPIRED = "expired"
 MISCONFIGURED = "misconfigured"
@@ -38,21 +45,43 @@ class Purpose(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands; *accepted* and *delivered* are two different things."""
+    """Where a delivery stands; *accepted*, *delivered* and *answered* are three different things."""
 
     QUEUED = "queued"
     MARKED = "marked"
     ACCEPTED = "accepted"
     DELIVERED = "delivered"
+    ANSWERED = "answered"
     FAILED = "failed"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    SUPPRESSED = "suppressed"
+    SHARED = "shared"
     ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery that may leave now: as much of it as sending it needs."""
+
+    id: int
+    purpose: Purpose
+    about: UUID
+    kind: str
+    channel: ChannelName
+    language: str
+    urgency: int
+    discreet: bool
+    due_at: datetime
+    expires_at: datetime
+    attempts: int
+    unconfirmed: int
+    marked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """One row of the ledger. `attempt` is the fence of whoever holds it, `attempts` how many outcomes it has had."""
+    """One row of the ledger. `attempt` is the fence of whoever marked it, `attempts` how many outcomes it has had."""
 
     id: int
     purpose: Purpose
@@ -65,6 +94,7 @@ class Delivery:
     address_id: UUID
     language: str
     urgency: int
+    step: int
     state: DeliveryState
     reason: str
     due_at: datetime
@@ -102,17 +132,23 @@ class HoldScope(StrEnum):
     ABOUT = "about"
     CASE = "case"
     RECIPIENT = "recipient"
+    WAVE = "wave"
+    BUDGET = "budget"
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Stops every delivery that it names until it is lifted; without `placed_by` it was placed by the service."""
+    """Stops every delivery that it names until it is lifted; without `placed_by` it was placed by the service.
+
+    `wave` spares the first wave of what it names, `budget` what is about a life.
+    """
 
     scope: HoldScope
     target: str
     reason: str
     placed_by: UUID | None
     placed_at: datetime
+    people_needed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,25 +161,30 @@ class Count:
     count: int
 
 
-def after(delivery: Delivery, result: Result, now: datetime) -> Settlement:
+def after(due: Due, attempt: int, result: Result, now: datetime) -> Settlement:
     """The one retry policy: what an outcome (also the silence that a crash leaves) makes of a delivery."""
     tried = Settlement(
-        delivery.id, delivery.attempt, DeliveryState.QUEUED, "", delivery.due_at, delivery.attempts + 1,
-        delivery.unconfirmed,
+        due.id, attempt, DeliveryState.QUEUED, "", due.due_at, due.attempts + 1, due.unconfirmed
     )  # fmt: skip
     match result:
         case Accepted(provider_id):
             return replace(tried, state=DeliveryState.ACCEPTED, provider_id=provider_id)
+        case Refused(reason) if reason.startswith(POLICY) and tried.attempts < POLICY_TRIES:
+            return _queue_again(due, replace(tried, reason=reason, due_at=now + POLICY_PAUSE))
         case Refused(reason):
-            stops = why_stop(delivery.channel, reason)
-            return replace(tried, state=DeliveryState.REFUSED, reason=reason, stops=stops)
+            return replace(tried, state=DeliveryState.REFUSED, reason=reason, stops=why_stop(due.channel, reason))
         case Busy(wait, reason):
             due_at = now + max(wait, back_off(tried.attempts))
-            return _queue_again(delivery, replace(tried, reason=reason, due_at=due_at))
+            return _queue_again(due, replace(tried, reason=reason, due_at=due_at))
         case Unconfirmed(reason):
-            return _after_silence(delivery, replace(tried, reason=reason, unconfirmed=tried.unconfirmed + 1), now)
+            return _after_silence(due, replace(tried, reason=reason, unconfirmed=tried.unconfirmed + 1), now)
         case Misconfigured(reason):
-            return replace(tried, reason=reason or MISCONFIGURED, attempts=delivery.attempts, closes_channel=True)
+            return replace(tried, reason=reason or MISCONFIGURED, attempts=due.attempts, closes_channel=True)
+
+
+def closes_channel(by_policy: Collection[bool]) -> bool:
+    """Whether so many of a channel's last outcomes were refusals by policy that the fault must be ours."""
+    return sum(by_policy) >= MOST_BY_POLICY
 
 
 def back_off(attempts: int) -> timedelta:
@@ -177,33 +218,40 @@ _SAYS_STOP = (
     (ChannelName.TELEGRAM, r"BadRequest: Chat not found", StopReason.WRONG_NUMBER),
 )
 
-_RANKS = {DeliveryState.ACCEPTED: 1, DeliveryState.FAILED: 2, DeliveryState.DELIVERED: 3}
+_RANKS = {
+    DeliveryState.ACCEPTED: 1,
+    DeliveryState.FAILED: 2,
+    DeliveryState.DELIVERED: 3,
+    DeliveryState.ANSWERED: 4,
+}
 
 
 def _rank(state: DeliveryState) -> int:
     return _RANKS.get(state, 0)
 
 
-def _after_silence(delivery: Delivery, tried: Settlement, now: datetime) -> Settlement:
-    if not _may_repeat(delivery, tried.unconfirmed):
+def _after_silence(due: Due, tried: Settlement, now: datetime) -> Settlement:
+    if not _may_repeat(due, tried.unconfirmed):
         return replace(tried, state=DeliveryState.UNKNOWN)
-    reason = UNCONFIRMED if delivery.channel is ChannelName.SMS else tried.reason
-    return _queue_again(delivery, replace(tried, reason=reason, due_at=now + back_off(tried.attempts)))
+    reason = UNCONFIRMED if due.channel is ChannelName.SMS else tried.reason
+    # After a crash of ours nobody needs a rest.
+    pause = timedelta() if tried.reason == INTERRUPTED else back_off(tried.attempts)
+    return _queue_again(due, replace(tried, reason=reason, due_at=now + pause))
 
 
-def _may_repeat(delivery: Delivery, unconfirmed: int) -> bool:
+def _may_repeat(due: Due, unconfirmed: int) -> bool:
     """An email carries the same Message-ID, and of an SMS the provider is asked first; Telegram has neither."""
-    match delivery.channel:
+    match due.channel:
         case ChannelName.EMAIL:
             return unconfirmed <= 3
         case ChannelName.SMS:
             return True
         case ChannelName.TELEGRAM:
-            return delivery.urgency == LIFE and unconfirmed <= 1
+            return due.urgency == LIFE and unconfirmed <= 1
 
 
-def _queue_again(delivery: Delivery, tried: Settlement) -> Settlement:
-    if tried.due_at < delivery.expires_at:
+def _queue_again(due: Due, tried: Settlement) -> Settlement:
+    if tried.due_at < due.expires_at:
         return tried
     # What may have arrived has not simply expired.
     state = DeliveryState.UNKNOWN if tried.unconfirmed else DeliveryState.ENDED

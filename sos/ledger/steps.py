@@ -1,14 +1,15 @@
 """What happens to deliveries, inside the transaction of whoever calls: outcomes, receipts, and what a crash left."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import structlog
 
-from channels.base import Receipt, ReceiptState, Unconfirmed
+from channels.base import ChannelName, Receipt, ReceiptState, Unconfirmed
 from sos.database import Connection
-from sos.ledger import store
+from sos.ledger import hold_store, leaving_store, store
 from sos.ledger.delivery import (
+    INTERRUPTED,
     MISCONFIGURED,
     Delivery,
     DeliveryState,
@@ -18,6 +19,10 @@ from sos.ledger.delivery import (
     later_state,
     why_stop,
 )
+from sos.members import store as members
+from sos.members.member import Spot, StopReason
+
+NOT_REACHED = frozenset({DeliveryState.REFUSED, DeliveryState.FAILED})
 
 log = structlog.get_logger()
 
@@ -26,26 +31,59 @@ async def settle(conn: Connection, settlements: Sequence[Settlement], channel: s
     """Write the outcomes of one channel: rows, addresses that take no more, and the hold if the fault is ours."""
     if not settlements:
         return
-    await store.settle(conn, settlements, now)
+    await leaving_store.settle(conn, settlements, now)
+    lost = [one.id for one in settlements if one.state in NOT_REACHED]
+    if lost:
+        await store.bring_next_forward(conn, lost, now)
     if stops := {one.id: one.stops for one in settlements if one.stops}:
-        await store.suppress_addresses(conn, stops, now)
+        await _end_suppressed(conn, await hold_store.suppress_addresses(conn, stops, now), now)
     faults = [one.reason for one in settlements if one.closes_channel]
-    if faults and await store.place_hold(conn, HoldScope.CHANNEL, channel, MISCONFIGURED, now):
-        log.error("channel.closed", channel=channel, reason=faults[0])
+    if faults:
+        await close_channel(conn, channel, faults[0], now)
+
+
+async def close_channel(conn: Connection, channel: str, reason: str, now: datetime) -> None:
+    """Send nothing more by a channel whose fault is ours, until somebody has mended it."""
+    if await hold_store.place_hold(conn, HoldScope.CHANNEL, channel, MISCONFIGURED, now):
+        log.error("channel.closed", channel=channel, reason=reason)
+
+
+async def suppress(
+    conn: Connection, channel: ChannelName, value_index: bytes, reason: StopReason, now: datetime
+) -> None:
+    """Write to this address no more: what waits for it ends, and whoever has another way is tried by that."""
+    await members.suppress(conn, channel, value_index, reason, now)
+    await _end_suppressed(conn, [(channel, value_index)], now)
+
+
+async def _end_suppressed(conn: Connection, spots: Collection[Spot], now: datetime) -> None:
+    for channel in {channel for channel, _ in spots}:
+        indexes = [index for at, index in spots if at == channel]
+        ended = await store.end_suppressed(conn, channel, indexes, now)
+        await store.bring_next_forward(conn, ended, now)
 
 
 async def recover(conn: Connection, now: datetime) -> list[int]:
     """Settle by the policy what was marked under a lease that is over; answer which."""
-    lost = await store.lapsed(conn, now)
-    if lost:
-        await store.settle(conn, [after(delivery, Unconfirmed("interrupted"), now) for delivery in lost], now)
-    return [delivery.id for delivery in lost]
+    lost: list[int] = []
+    for attempt in await leaving_store.lapsed(conn, now):
+        settlements = [
+            after(due, attempt, Unconfirmed(INTERRUPTED), now)
+            for due in await leaving_store.still_marked(conn, attempt)
+        ]
+        await leaving_store.settle(conn, settlements, now)
+        await leaving_store.forget_attempts(conn, [attempt])
+        lost += [one.id for one in settlements]
+    return lost
 
 
 async def record_receipt(
     conn: Connection, delivery_id: int, receipt: Receipt, now: datetime
 ) -> tuple[Delivery, DeliveryState] | None:
-    """Take a provider's word, if it is new: the delivery as it was and its state now, else None."""
+    """Take a provider's word, if it is new: the delivery as it was and its state now, else None.
+
+    Who has a message needs no later way to it; whom it did not reach is tried by the next.
+    """
     delivery = await store.lock(conn, delivery_id)
     if delivery is None:
         return None
@@ -53,7 +91,11 @@ async def record_receipt(
     if state is delivery.state:
         return None
     await store.set_reported(conn, delivery.id, state, receipt.reason, receipt.provider_id, now)
+    if state is DeliveryState.DELIVERED:
+        await store.end_other_ways(conn, delivery.id, now, later_only=True)
+    if state is DeliveryState.FAILED:
+        await store.bring_next_forward(conn, [delivery.id], now)
     stop = why_stop(delivery.channel, receipt.reason) if receipt.state is ReceiptState.FAILED else None
     if stop:
-        await store.suppress_addresses(conn, {delivery.id: stop}, now)
+        await _end_suppressed(conn, await hold_store.suppress_addresses(conn, {delivery.id: stop}, now), now)
     return delivery, state

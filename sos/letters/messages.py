@@ -10,7 +10,7 @@ from sos.actions import store as actions
 from sos.actions.action import Target
 from sos.actions.steps import open_targets
 from sos.database import Connection
-from sos.ledger.delivery import Delivery
+from sos.ledger.delivery import Due
 from sos.letters import store
 from sos.letters.letter import Letter
 from sos.letters.steps import open_pdf
@@ -34,7 +34,7 @@ def count_line(templates: Templates, language: str, letter: Letter) -> str:
     return str(count(language, "count.countries", letter.countries, signed=format_list(signed, locale=language)))
 
 
-async def render_letter(runtime: Runtime, conn: Connection, deliveries: Sequence[Delivery]) -> Mapping[int, Message]:
+async def render_letter(runtime: Runtime, conn: Connection, deliveries: Sequence[Due]) -> Mapping[int, Message]:
     """The emails to those whom letters are addressed to, with the letter as PDF."""
     by_id = {one.id: one for one in deliveries}
     messages: dict[int, Message] = {}
@@ -63,7 +63,7 @@ async def _letter(runtime: Runtime, conn: Connection, letter: Letter, target: Ta
     return mold.fill(box, {}, links=links, attachments=(pdf,), may_unsubscribe=False)
 
 
-async def render_thanks(runtime: Runtime, conn: Connection, deliveries: Sequence[Delivery]) -> Mapping[int, Message]:
+async def render_thanks(runtime: Runtime, conn: Connection, deliveries: Sequence[Due]) -> Mapping[int, Message]:
     """The news to those who signed: their letter was sent."""
     by_id = {one.id: one for one in deliveries}
     asked_by = await store.asked_by(conn, list(by_id))
@@ -82,7 +82,7 @@ async def render_thanks(runtime: Runtime, conn: Connection, deliveries: Sequence
     return messages
 
 
-async def _thanks(runtime: Runtime, conn: Connection, delivery: Delivery, *, is_discreet: bool) -> Mold:
+async def _thanks(runtime: Runtime, conn: Connection, delivery: Due, *, is_discreet: bool) -> Mold:
     """The thanks of one letter, rendered once for everybody who gets them in this language by this channel."""
     letter = await store.find_letter(conn, delivery.about)
     assert letter

@@ -239,14 +239,3 @@ async def suppressed(conn: Connection, spots: Collection[Spot]) -> set[Spot]:
         channels=[channel for channel, _ in spots], indexes=[index for _, index in spots],
     )  # fmt: skip
     return {(one.channel, one.value_index) for one in found}
-
-
-async def sealed_addresses(conn: Connection, address_ids: Collection[UUID]) -> dict[UUID, bytes]:
-    """What these addresses hold, for `open_address`."""
-    found = await rows(
-        conn,
-        _Sealed,
-        "SELECT id, value_sealed AS sealed FROM addresses WHERE id = ANY(%(ids)s)",
-        ids=list(address_ids),
-    )
-    return {one.id: one.sealed for one in found}

@@ -9,7 +9,7 @@ from channels.base import Button, ChannelName, Message
 from sos.actions import store as actions
 from sos.actions.action import Action, Kind, Text
 from sos.database import Connection
-from sos.ledger.delivery import Delivery
+from sos.ledger.delivery import Due
 from sos.members.member import name_in
 from sos.members.sealed import open_address, open_names, open_person
 from sos.messages import Letterbox, Links, Mold, make_mold
@@ -44,7 +44,7 @@ def longest_sms(runtime: Runtime, action: Action, language: str, text: Text) -> 
     return rough.fill(Letterbox(0, ""), {**LONGEST, "link": link}, links=links).text
 
 
-async def render(runtime: Runtime, conn: Connection, deliveries: Sequence[Delivery]) -> Mapping[int, Message]:
+async def render(runtime: Runtime, conn: Connection, deliveries: Sequence[Due]) -> Mapping[int, Message]:
     """The messages of these deliveries; one whose text or contact is gone is left out."""
     messages: dict[int, Message] = {}
     for action_id, some in groupby(sorted(deliveries, key=lambda d: d.about), key=lambda d: d.about):
@@ -53,7 +53,7 @@ async def render(runtime: Runtime, conn: Connection, deliveries: Sequence[Delive
 
 
 async def _render_action(
-    runtime: Runtime, conn: Connection, action_id: UUID, deliveries: Mapping[int, Delivery]
+    runtime: Runtime, conn: Connection, action_id: UUID, deliveries: Mapping[int, Due]
 ) -> dict[int, Message]:
     action = await actions.find_action(conn, action_id)
     texts = await actions.published_texts(conn, action_id)

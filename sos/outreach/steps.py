@@ -15,9 +15,10 @@ from sos.database import Connection, NoSuchRow
 from sos.intake import store as intake
 from sos.intake.report import Stage
 from sos.jobs import Step
+from sos.ledger import hold_store
+from sos.ledger import steps as ledger_steps
 from sos.ledger import store as ledger
 from sos.ledger.delivery import HoldScope
-from sos.members import store as members
 from sos.members.member import StopReason, name_in
 from sos.members.sealed import open_names, open_person
 from sos.outreach import store
@@ -123,7 +124,7 @@ async def stop_action(step: Step, person: Person, action_id: UUID, now: datetime
 
 async def stop_about(conn: Connection, person: Person, about: UUID, now: datetime) -> int:
     """Hold whatever is about this, and end what is queued or waits to be tried again; answer how many."""
-    await ledger.place_hold(conn, HoldScope.ABOUT, str(about), RECALLED, now, placed_by=person.id)
+    await hold_store.place_hold(conn, HoldScope.ABOUT, str(about), RECALLED, now, placed_by=person.id, people_needed=0)
     return await ledger.end_queued(conn, about, RECALLED, now)
 
 
@@ -133,6 +134,6 @@ async def opt_out(runtime: Runtime, delivery_id: int, now: datetime) -> None:
         found = await store.find_address(step.conn, delivery_id)
         if found is None:
             raise NoSuchRow
-        await members.suppress(step.conn, found.channel, found.value_index, StopReason.OPTED_OUT, now)
+        await ledger_steps.suppress(step.conn, found.channel, found.value_index, StopReason.OPTED_OUT, now)
         actor = Actor("contact", found.owner_id)
         await journal.note(step.conn, "address.opted_out", actor, found.owner_id, now, channel=found.channel)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sos.config import Config, Consent
 from sos.database import Connection
 from sos.jobs import Record
-from sos.ledger import store as ledger_store
+from sos.ledger import hold_store
 from sos.ledger.delivery import HoldScope
 from sos.staff.staff import Person
 from sos.triage import store
@@ -57,8 +57,8 @@ async def _keep_answer(folder: Folder, answer: Answer, scope: str) -> None:
 async def _hold(folder: Folder) -> None:
     if not await is_held(folder.conn, folder.case.id):
         case = str(folder.case.id)
-        await ledger_store.place_hold(
-            folder.conn, HoldScope.CASE, case, WITHDRAWN, folder.now, placed_by=folder.person.id
+        await hold_store.place_hold(
+            folder.conn, HoldScope.CASE, case, WITHDRAWN, folder.now, placed_by=folder.person.id, people_needed=0
         )
         await folder.journal("case.held", reason=WITHDRAWN)
 
@@ -85,14 +85,14 @@ async def resume_sending(
         answers = await store.list_consents(folder.conn, case_id)
         if taken_back(config.consent, answers) and await is_acting(folder.conn, case_id):
             raise StillActing
-        await ledger_store.lift_hold(folder.conn, HoldScope.CASE, str(case_id))
+        await hold_store.lift_hold(folder.conn, HoldScope.CASE, str(case_id))
         await folder.write_note(NoteKind.RESUMED, reason)
         await folder.journal("case.resumed")
 
 
 async def is_held(conn: Connection, case_id: UUID) -> bool:
     """Whether a withdrawal holds back what this case sends."""
-    held = {(hold.scope, hold.target, hold.reason) for hold in await ledger_store.holds(conn)}
+    held = {(hold.scope, hold.target, hold.reason) for hold in await hold_store.holds(conn)}
     return (HoldScope.CASE, str(case_id), WITHDRAWN) in held
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from channels.base import Accepted, Callback, ChannelName, Forged, Message, Outcome, Receipt, Result
 from channels.wording import Wording
 from sos.database import Connection, rows
-from sos.ledger.delivery import Delivery
+from sos.ledger.delivery import Due
 from sos.runtime import Runtime
 from tests.make import ACTION
 from workers.dispatch import Dispatcher
@@ -24,6 +24,7 @@ class KeepingChannel:
     """Takes every message, one after another; `answer` says what becomes of it, `pause` how long each takes."""
 
     name: ChannelName = ChannelName.EMAIL
+    in_flight: int = 64
     answer: Answer = lambda message: Accepted(f"id-{message.delivery}")
     pause: float = 0.0
     sent: list[int] = field(default_factory=list[int])
@@ -52,11 +53,11 @@ class KeepingChannel:
     async def close(self) -> None: ...
 
 
-async def write_plainly(runtime: Runtime, conn: Connection, deliveries: Sequence[Delivery]) -> Mapping[int, Message]:
+async def write_plainly(runtime: Runtime, conn: Connection, deliveries: Sequence[Due]) -> Mapping[int, Message]:
     """A message for each delivery."""
     return {
         delivery.id: Message(
-            delivery.id, f"{delivery.recipient_id}@example.org", delivery.language,
+            delivery.id, f"c{delivery.id}@example.org", delivery.language,
             Wording("Someone is in danger.", "Alert"), message_id=f"<{delivery.id}@sos.example>",
         )
         for delivery in deliveries

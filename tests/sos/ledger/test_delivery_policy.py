@@ -1,6 +1,5 @@
 """The retry policy and the order of states, as tables."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from uuid import UUID
@@ -8,8 +7,21 @@ from uuid import UUID
 import pytest
 
 from channels.base import Accepted, Busy, ChannelName, Misconfigured, ReceiptState, Refused, Result, Unconfirmed
-from sos.ledger.delivery import Delivery, DeliveryState, Purpose, Settlement, after, back_off, later_state, why_stop
-from sos.members.member import OwnerKind, StopReason
+from sos.ledger.delivery import (
+    MOST_BY_POLICY,
+    POLICY_TRIES,
+    REMEMBERED,
+    DeliveryState,
+    Due,
+    Purpose,
+    Settlement,
+    back_off,
+    closes_channel,
+    later_state,
+    why_stop,
+)
+from sos.ledger.delivery import after as settlement_after
+from sos.members.member import StopReason
 
 NOW = datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
 SOME_ID = UUID(int=7)
@@ -17,14 +29,16 @@ EMAIL, SMS, TELEGRAM = ChannelName.EMAIL, ChannelName.SMS, ChannelName.TELEGRAM
 QUEUED, UNKNOWN, ENDED = DeliveryState.QUEUED, DeliveryState.UNKNOWN, DeliveryState.ENDED
 
 
-def a_delivery(channel: ChannelName = EMAIL, *, attempts: int = 0, unconfirmed: int = 0, urgency: int = 2) -> Delivery:
-    return Delivery(
-        id=1, purpose=Purpose.ACTION, about=SOME_ID, case_id=None, kind="first", recipient_kind=OwnerKind.CONTACT,
-        recipient_id=SOME_ID, channel=channel, address_id=SOME_ID, language="en", urgency=urgency,
-        state=DeliveryState.MARKED, reason="", due_at=NOW - timedelta(minutes=1), expires_at=NOW + timedelta(days=1),
-        attempt=5, attempts=attempts, unconfirmed=unconfirmed, provider_id="", planned_at=NOW - timedelta(hours=1),
-        marked_at=NOW, settled_at=None,
+def a_delivery(channel: ChannelName = EMAIL, *, attempts: int = 0, unconfirmed: int = 0, urgency: int = 2) -> Due:
+    return Due(
+        id=1, purpose=Purpose.ACTION, about=SOME_ID, kind="first", channel=channel, language="en", urgency=urgency,
+        discreet=False, due_at=NOW - timedelta(minutes=1), expires_at=NOW + timedelta(days=1), attempts=attempts,
+        unconfirmed=unconfirmed, marked_at=None,
     )  # fmt: skip
+
+
+def after(due: Due, result: Result, now: datetime) -> Settlement:
+    return settlement_after(due, 5, result, now)
 
 
 def pause(settled: Settlement) -> timedelta:
@@ -104,10 +118,26 @@ def test_nothing_else_closes_a_channel(result: Result) -> None:
     assert not after(a_delivery(), result, NOW).closes_channel
 
 
-def test_no_outcome_moves_the_fence() -> None:
-    delivery = replace(a_delivery(), attempt=77)
+def test_every_outcome_bears_the_fence_of_its_attempt() -> None:
     results: list[Result] = [Accepted("x"), Refused("x"), Busy(timedelta()), Unconfirmed("x"), Misconfigured("x")]
-    assert {after(delivery, result, NOW).attempt for result in results} == {77}
+    assert {settlement_after(a_delivery(), 77, result, NOW).attempt for result in results} == {77}
+
+
+@pytest.mark.parametrize("channel", ChannelName)
+def test_after_a_crash_of_ours_nobody_waits(channel: ChannelName) -> None:
+    assert pause(after(a_delivery(channel, urgency=0), Unconfirmed("interrupted"), NOW)) == timedelta()
+
+
+def test_a_refusal_that_is_about_us_is_tried_a_few_times_more_and_condemns_no_address() -> None:
+    refusals = [after(a_delivery(attempts=n), Refused("policy 550 5.7.1 to RCPT"), NOW) for n in range(POLICY_TRIES)]
+    assert [one.state for one in refusals] == [QUEUED] * (POLICY_TRIES - 1) + [DeliveryState.REFUSED]
+    assert {one.stops for one in refusals} == {None}
+
+
+def test_one_in_twenty_refusals_by_policy_closes_a_channel_and_one_poison_recipient_does_not() -> None:
+    assert MOST_BY_POLICY / REMEMBERED == 0.05
+    assert not closes_channel([True] * (MOST_BY_POLICY - 1) + [False] * 100)
+    assert closes_channel([True] * MOST_BY_POLICY)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +181,7 @@ def test_receipts_in_any_order_end_in_the_same_state() -> None:
         (DeliveryState.FAILED, ReceiptState.SENT, DeliveryState.FAILED),
         (DeliveryState.DELIVERED, ReceiptState.FAILED, DeliveryState.DELIVERED),
         (DeliveryState.ENDED, ReceiptState.DELIVERED, DeliveryState.DELIVERED),
+        (DeliveryState.ANSWERED, ReceiptState.DELIVERED, DeliveryState.ANSWERED),
     ],
 )
 def test_a_state_never_goes_back(current: DeliveryState, receipt: ReceiptState, later: DeliveryState) -> None:

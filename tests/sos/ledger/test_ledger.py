@@ -1,5 +1,6 @@
 """What the ledger lets leave, and what it writes, on a real PostgreSQL."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID, uuid4
@@ -18,8 +19,9 @@ from channels.base import (
     Unconfirmed,
 )
 from sos.database import Connection, connect, run, value
-from sos.ledger import steps, store
-from sos.ledger.delivery import Delivery, DeliveryState, HoldScope, after
+from sos.ledger import hold_store, leaving_store, steps, store
+from sos.ledger.delivery import Delivery, DeliveryState, Due, HoldScope, after
+from sos.members.member import StopReason
 from tests import make
 from tests.make import ACTION
 
@@ -31,19 +33,37 @@ CASE = UUID("c0000000-0000-4000-8000-000000000001")
 plan_deliveries = partial(make.plan_deliveries, now=NOW)
 
 
-async def claim(
-    conn: Connection, channel: ChannelName = EMAIL, now: datetime = NOW, limit: int = 512
-) -> list[Delivery]:
-    return await store.claim(conn, channel, purposes=["action"], now=now, until=now + LEASE, limit=limit)
+@dataclass(frozen=True)
+class Marked:
+    """What was marked under one attempt."""
+
+    attempt: int
+    due: list[Due]
+
+    @property
+    def ids(self) -> list[int]:
+        return [one.id for one in self.due]
 
 
-async def mark(conn: Connection, claimed: list[Delivery], now: datetime = NOW) -> set[int]:
-    ids = [delivery.id for delivery in claimed]
-    return await store.mark(conn, claimed[0].channel, claimed[0].attempt, ids, now=now, until=now + LEASE)
+async def look(conn: Connection, channel: ChannelName = EMAIL, now: datetime = NOW) -> list[Due]:
+    """What may leave next, with nobody kept from it."""
+    found = await leaving_store.look(conn, channel, purposes=["action"], now=now)
+    if found is None:
+        return []
+    await leaving_store.look_away(conn, channel, found[0])
+    return found[1]
 
 
-async def settle(conn: Connection, claimed: list[Delivery], result: Result, now: datetime = NOW) -> None:
-    await steps.settle(conn, [after(delivery, result, now) for delivery in claimed], claimed[0].channel, now)
+async def mark(conn: Connection, due: list[Due], now: datetime = NOW) -> Marked:
+    """Mark what may leave of these."""
+    ids = [one.id for one in due]
+    attempt, marked = await leaving_store.mark(conn, due[0].channel, ids, now=now, until=now + LEASE)
+    return Marked(attempt, [one for one in due if one.id in marked])
+
+
+async def settle(conn: Connection, marked: Marked, result: Result, now: datetime = NOW) -> None:
+    outcomes = [after(one, marked.attempt, result, now) for one in marked.due]
+    await steps.settle(conn, outcomes, marked.due[0].channel, now)
 
 
 async def find(conn: Connection, delivery_id: int) -> Delivery:
@@ -57,46 +77,60 @@ async def state_of(conn: Connection, delivery_id: int) -> tuple[str, str]:
     return found.state.value, found.reason
 
 
-async def test_a_window_is_claimed_in_the_order_of_leaving_under_one_attempt(conn: Connection) -> None:
+async def test_what_is_most_urgent_is_looked_at_first_and_by_itself(conn: Connection) -> None:
     routine = await plan_deliveries(conn, 2)
     earlier = await plan_deliveries(conn, 1, due_at=NOW - timedelta(hours=1))
     life = await plan_deliveries(conn, 1, urgency=0)
-    claimed = await claim(conn)
-    assert [delivery.id for delivery in claimed] == [*life, *earlier, *routine]
-    assert len({delivery.attempt for delivery in claimed}) == 1
+    first = await look(conn)
+    assert [one.id for one in first] == life
+    await mark(conn, first)
+    assert [one.id for one in await look(conn)] == [*earlier, *routine]
 
 
-async def test_what_is_claimed_is_nobody_elses_until_its_lease_is_over(conn: Connection) -> None:
+async def test_what_is_marked_is_nobody_elses(conn: Connection) -> None:
     await plan_deliveries(conn, 3)
-    first = await claim(conn, limit=2)
-    second = await claim(conn)
-    assert (len(first), len(second)) == (2, 1)
-    again = await claim(conn, now=NOW + LEASE)
-    assert len(again) == 3
-    assert again[0].attempt > second[0].attempt > first[0].attempt
+    due = await look(conn)
+    first, second = await mark(conn, due[:2]), await mark(conn, due)
+    assert [len(first.due), len(second.due)] == [2, 1]
+    assert second.attempt > first.attempt
+    assert (await mark(conn, due)).due == []
+    assert await look(conn) == []
 
 
-async def test_a_row_that_another_transaction_is_claiming_is_left_alone(conn: Connection, database_url: str) -> None:
+async def test_a_row_that_another_transaction_is_marking_is_left_alone(conn: Connection, database_url: str) -> None:
     await plan_deliveries(conn, 2)
+    due = await look(conn)
     async with connect(database_url) as other, other.transaction():
-        assert len(await claim(other, limit=1)) == 1
-        assert len(await claim(conn)) == 1
+        assert len((await mark(other, due[:1])).due) == 1
+        assert (await mark(conn, due)).due == due[1:]
+
+
+async def test_workers_look_at_different_blocks_of_numbers(conn: Connection, database_url: str) -> None:
+    planned = await plan_deliveries(conn, leaving_store.BLOCK * 2)
+    async with connect(database_url) as other:
+        first, second = [await leaving_store.look(one, EMAIL, purposes=["action"], now=NOW) for one in (conn, other)]
+        assert first
+        assert second
+        assert not {one.id for one in first[1]} & {one.id for one in second[1]}
+    await leaving_store.look_away(conn, EMAIL, first[0])
+    assert [one.id for one in await look(conn)] == [one.id for one in first[1]]
+    assert {one.id for one in first[1]} < set(planned)
 
 
 async def test_nothing_leaves_before_it_is_due_after_its_deadline_or_by_another_channel(conn: Connection) -> None:
     await plan_deliveries(conn, due_at=NOW + timedelta(minutes=1))
     await plan_deliveries(conn, lasts=timedelta(0))
     await plan_deliveries(conn, channel=SMS)
-    assert await claim(conn) == []
+    assert await look(conn) == []
 
 
-async def test_a_purpose_that_nobody_here_can_render_is_not_claimed(conn: Connection) -> None:
+async def test_a_purpose_that_nobody_here_can_render_is_not_looked_at(conn: Connection) -> None:
     await plan_deliveries(conn)
-    assert await store.claim(conn, EMAIL, purposes=["letter"], now=NOW, until=NOW + LEASE) == []
+    assert await leaving_store.look(conn, EMAIL, purposes=["letter"], now=NOW) is None
 
 
-@pytest.mark.parametrize("scope", HoldScope)
-async def test_a_hold_of_every_kind_stops_the_claim_and_the_mark_until_it_is_lifted(
+@pytest.mark.parametrize("scope", set(HoldScope) - {HoldScope.WAVE, HoldScope.BUDGET})
+async def test_a_hold_of_every_kind_stops_the_look_and_the_mark_until_it_is_lifted(
     conn: Connection, scope: HoldScope
 ) -> None:
     [delivery_id] = await plan_deliveries(conn, case_id=CASE)
@@ -104,42 +138,59 @@ async def test_a_hold_of_every_kind_stops_the_claim_and_the_mark_until_it_is_lif
     target = {"everything": "", "channel": "email", "about": str(ACTION), "case": str(CASE), "recipient": recipient}[
         scope
     ]
-    claimed = await claim(conn)
-    await store.place_hold(conn, scope, target, "recalled", NOW)
-    assert await mark(conn, claimed) == set()
-    await store.release(conn, claimed[0].attempt, [delivery_id])
-    assert await claim(conn) == []
-    assert await store.lift_hold(conn, scope, target)
-    assert await mark(conn, await claim(conn)) == {delivery_id}
+    due = await look(conn)
+    await hold_store.place_hold(conn, scope, target, "recalled", NOW)
+    assert (await mark(conn, due)).due == []
+    assert await look(conn) == []
+    assert await hold_store.lift_hold(conn, scope, target)
+    assert (await mark(conn, await look(conn))).ids == [delivery_id]
 
 
 @pytest.mark.parametrize(
     ("scope", "target"),
-    [("channel", "sms"), *((scope, str(UUID(int=7))) for scope in ("about", "case", "recipient"))],
+    [("channel", "sms"), *((scope, str(UUID(int=7))) for scope in ("about", "case", "recipient", "wave"))],
 )
 async def test_a_hold_on_something_else_stops_nothing(conn: Connection, scope: str, target: str) -> None:
     planned = await plan_deliveries(conn, 2, case_id=CASE)
-    await plan_deliveries(conn)
-    await store.place_hold(conn, HoldScope(scope), target, "paused", NOW)
-    claimed = await claim(conn)
-    assert await mark(conn, claimed) > set(planned)
+    planned += await plan_deliveries(conn)
+    await hold_store.place_hold(conn, HoldScope(scope), target, "paused", NOW)
+    assert (await mark(conn, await look(conn))).ids == planned
+
+
+async def test_a_hold_on_the_later_waves_lets_the_first_one_go(conn: Connection) -> None:
+    first, second = await plan_deliveries(conn, 2)
+    await run(conn, "UPDATE deliveries SET is_canary = true WHERE id = %(id)s", id=first)
+    due = await look(conn)
+    await hold_store.place_hold(conn, HoldScope.WAVE, str(ACTION), "canary", NOW)
+    assert [one.id for one in await look(conn)] == (await mark(conn, due)).ids == [first]
+    await hold_store.lift_hold(conn, HoldScope.WAVE, str(ACTION))
+    assert [one.id for one in await look(conn)] == [second]
+
+
+async def test_when_the_money_is_spent_only_what_is_about_a_life_leaves(conn: Connection) -> None:
+    await plan_deliveries(conn, channel=SMS)
+    life = await plan_deliveries(conn, channel=SMS, urgency=0, about=CASE)
+    due = await look(conn, SMS)
+    await hold_store.place_hold(conn, HoldScope.BUDGET, "sms", "spent", NOW)
+    assert [one.id for one in await look(conn, SMS)] == (await mark(conn, due)).ids == life
 
 
 async def test_a_persons_hold_takes_the_place_of_the_services_own_and_not_the_other_way(conn: Connection) -> None:
     person = uuid4()
-    assert await store.place_hold(conn, HoldScope.CHANNEL, "sms", "misconfigured", NOW)
-    assert await store.place_hold(conn, HoldScope.CHANNEL, "sms", "paused", NOW, placed_by=person)
-    assert not await store.place_hold(conn, HoldScope.CHANNEL, "sms", "misconfigured", NOW)
-    assert [(hold.reason, hold.placed_by) for hold in await store.holds(conn)] == [("paused", person)]
+    place = partial(hold_store.place_hold, conn, HoldScope.CHANNEL, "sms")
+    assert await place("misconfigured", NOW)
+    assert await place("paused", NOW, placed_by=person, people_needed=2)
+    assert not await place("misconfigured", NOW)
+    [hold] = await hold_store.holds(conn)
+    assert (hold.reason, hold.placed_by, hold.people_needed) == ("paused", person, 2)
 
 
-async def test_a_suppressed_address_is_neither_claimed_nor_marked(conn: Connection) -> None:
+async def test_a_suppressed_address_is_neither_looked_at_nor_marked(conn: Connection) -> None:
     first, second = await plan_deliveries(conn, 2)
-    claimed = await claim(conn)
+    due = await look(conn)
     await suppress(conn, second)
-    assert await mark(conn, claimed) == {first}
-    await store.release(conn, claimed[0].attempt, [second])
-    assert await claim(conn) == []
+    assert (await mark(conn, due)).ids == [first]
+    assert await look(conn) == []
 
 
 async def suppress(conn: Connection, delivery_id: int) -> None:
@@ -161,36 +212,49 @@ async def test_an_address_that_refuses_us_for_good_is_suppressed(
     conn: Connection, channel: ChannelName, reason: str, stop: str | None
 ) -> None:
     [delivery_id] = await plan_deliveries(conn, channel=channel)
-    claimed = await claim(conn, channel)
-    await mark(conn, claimed)
-    await settle(conn, claimed, Refused(reason))
+    await settle(conn, await mark(conn, await look(conn, channel)), Refused(reason))
     assert await state_of(conn, delivery_id) == ("refused", reason)
     assert await value(conn, "SELECT min(reason) FROM suppressions") == stop
 
 
+async def test_what_waits_for_an_address_that_takes_no_more_ends_with_it(conn: Connection) -> None:
+    first, second = await plan_deliveries(conn, 2, channel=SMS)
+    address = await row_of_address(conn, first)
+    await steps.suppress(conn, SMS, address, StopReason.OPTED_OUT, NOW)
+    assert await state_of(conn, first) == ("suppressed", "opted_out")
+    assert await state_of(conn, second) == ("queued", "")
+
+
+async def row_of_address(conn: Connection, delivery_id: int) -> bytes:
+    index: bytes = await value(
+        conn,
+        "SELECT a.value_index FROM addresses a JOIN deliveries d ON d.address_id = a.id WHERE d.id = %(id)s",
+        id=delivery_id,
+    )
+    return index
+
+
 async def test_an_expired_row_is_not_marked(conn: Connection) -> None:
     await plan_deliveries(conn, lasts=timedelta(minutes=1))
-    assert await mark(conn, await claim(conn), now=NOW + timedelta(minutes=2)) == set()
+    assert (await mark(conn, await look(conn), now=NOW + timedelta(minutes=2))).due == []
 
 
-async def test_only_the_attempt_that_claimed_it_may_mark_a_row(conn: Connection) -> None:
+async def test_a_marked_row_is_not_marked_again_before_it_is_settled(conn: Connection) -> None:
     await plan_deliveries(conn)
-    stale = await claim(conn)
-    latest = await claim(conn, now=NOW + LEASE)
-    assert await mark(conn, stale, now=NOW + LEASE) == set()
-    assert await mark(conn, latest, now=NOW + LEASE) == {latest[0].id}
+    due = await look(conn)
+    first = await mark(conn, due)
+    assert (await mark(conn, due, now=NOW + LEASE)).due == []
+    await settle(conn, first, Busy(timedelta(), "451"))
+    assert len((await mark(conn, due, now=NOW + timedelta(hours=0.5))).due) == 1
 
 
 async def test_the_outcome_of_a_stale_attempt_does_not_overwrite_a_later_one(conn: Connection) -> None:
     [delivery_id] = await plan_deliveries(conn)
-    stale = await claim(conn)
-    await mark(conn, stale)
+    due = await look(conn)
+    stale = await mark(conn, due)
     later = NOW + LEASE
     assert await steps.recover(conn, later) == [delivery_id]
-    latest = await claim(conn, now=later + timedelta(minutes=1))
-    await settle(conn, stale, Refused("late"))
-    assert await state_of(conn, delivery_id) == ("queued", "interrupted")
-    await mark(conn, latest)
+    latest = await mark(conn, due, now=later)
     await settle(conn, stale, Refused("late"))
     await settle(conn, latest, Accepted("second"))
     await settle(conn, stale, Refused("late"))
@@ -198,23 +262,21 @@ async def test_the_outcome_of_a_stale_attempt_does_not_overwrite_a_later_one(con
     assert (found.state, found.provider_id) == (DeliveryState.ACCEPTED, "second")
 
 
-async def test_a_late_outcome_is_written_while_nobody_has_claimed_the_row_again(conn: Connection) -> None:
+async def test_a_late_outcome_is_written_while_nobody_has_marked_the_row_again(conn: Connection) -> None:
     [delivery_id] = await plan_deliveries(conn, channel=TELEGRAM)
-    claimed = await claim(conn, TELEGRAM)
-    await mark(conn, claimed)
+    marked = await mark(conn, await look(conn, TELEGRAM))
     await steps.recover(conn, NOW + LEASE)
     assert (await find(conn, delivery_id)).state is DeliveryState.UNKNOWN
-    await settle(conn, claimed, Accepted("12:34"))
+    await settle(conn, marked, Accepted("12:34"))
     found = await find(conn, delivery_id)
     assert (found.state, found.provider_id, found.unconfirmed) == (DeliveryState.ACCEPTED, "12:34", 0)
 
 
 async def test_writing_an_outcome_twice_is_writing_it_once(conn: Connection) -> None:
     [delivery_id] = await plan_deliveries(conn)
-    claimed = await claim(conn)
-    await mark(conn, claimed)
+    marked = await mark(conn, await look(conn))
     for _ in range(2):
-        await settle(conn, claimed, Busy(timedelta(seconds=30), "451"))
+        await settle(conn, marked, Busy(timedelta(seconds=30), "451"))
     found = await find(conn, delivery_id)
     assert (found.state, found.attempts, found.due_at) == (DeliveryState.QUEUED, 1, NOW + timedelta(seconds=30))
 
@@ -232,67 +294,61 @@ async def test_what_a_crash_left_marked_is_settled_by_the_policy_when_its_lease_
     conn: Connection, channel: ChannelName, urgency: int, state: str, reason: str
 ) -> None:
     [delivery_id] = await plan_deliveries(conn, channel=channel, urgency=urgency)
-    await mark(conn, await claim(conn, channel))
+    await mark(conn, await look(conn, channel))
     assert await steps.recover(conn, NOW + LEASE / 2) == []
     assert await steps.recover(conn, NOW + LEASE) == [delivery_id]
     assert await state_of(conn, delivery_id) == (state, reason)
     assert (await find(conn, delivery_id)).unconfirmed == 1
+    assert await value(conn, "SELECT count(*) FROM attempts") == 0
 
 
 async def test_a_renewed_lease_keeps_rows_from_being_recovered(conn: Connection) -> None:
     await plan_deliveries(conn, 2)
-    claimed = await claim(conn)
-    await mark(conn, claimed[:1])
-    ids = [delivery.id for delivery in claimed]
-    await store.renew(conn, claimed[0].attempt, ids, NOW + 2 * LEASE)
+    marked = await mark(conn, await look(conn))
+    await leaving_store.renew(conn, [marked.attempt], NOW + 2 * LEASE)
     assert await steps.recover(conn, NOW + LEASE) == []
-    assert await claim(conn, now=NOW + LEASE) == []
 
 
-async def test_what_was_not_handed_over_is_free_at_once(conn: Connection) -> None:
+async def test_what_was_marked_and_did_not_leave_is_free_at_once(conn: Connection) -> None:
     ids = await plan_deliveries(conn, 3)
-    claimed = await claim(conn)
-    await mark(conn, claimed[:1])
-    await store.release(conn, claimed[0].attempt, ids)
-    again = await claim(conn)
-    assert [(delivery.id, delivery.attempts, delivery.unconfirmed) for delivery in again] == [
-        (delivery_id, 0, 0) for delivery_id in ids
-    ]
+    marked = await mark(conn, await look(conn))
+    await leaving_store.release(conn, marked.attempt, ids)
+    assert [(one.id, one.attempts, one.unconfirmed) for one in await look(conn)] == [(each, 0, 0) for each in ids]
 
 
-async def test_releasing_leaves_alone_what_somebody_else_has_claimed_since(conn: Connection) -> None:
-    ids = await plan_deliveries(conn)
-    stale = await claim(conn)
-    latest = await claim(conn, now=NOW + LEASE)
-    await store.release(conn, stale[0].attempt, ids)
-    assert await mark(conn, latest, now=NOW + LEASE) == set(ids)
+async def test_releasing_leaves_alone_what_somebody_else_has_marked_since(conn: Connection) -> None:
+    [delivery_id] = await plan_deliveries(conn)
+    due = await look(conn)
+    stale = await mark(conn, due)
+    await steps.recover(conn, NOW + LEASE)
+    latest = await mark(conn, due, now=NOW + LEASE)
+    await leaving_store.release(conn, stale.attempt, [delivery_id])
+    await settle(conn, latest, Accepted("x"))
+    assert (await find(conn, delivery_id)).state is DeliveryState.ACCEPTED
 
 
 async def test_our_own_fault_closes_the_channel_and_leaves_the_queue_as_it_was(conn: Connection) -> None:
     ids = await plan_deliveries(conn, 3)
-    claimed = await claim(conn)
-    await mark(conn, claimed[:1])
-    await settle(conn, claimed[:1], Misconfigured("wrong password"))
-    await store.release(conn, claimed[0].attempt, ids)
-    assert [(hold.scope, hold.target, hold.reason) for hold in await store.holds(conn)] == [
+    due = await look(conn)
+    await settle(conn, await mark(conn, due[:1]), Misconfigured("wrong password"))
+    assert [(hold.scope, hold.target, hold.reason) for hold in await hold_store.holds(conn)] == [
         (HoldScope.CHANNEL, "email", "misconfigured")
     ]
-    assert await claim(conn) == []
-    await store.lift_hold(conn, HoldScope.CHANNEL, "email")
-    assert [(delivery.id, delivery.attempts) for delivery in await claim(conn)] == [(each, 0) for each in ids]
+    assert await look(conn) == []
+    await hold_store.lift_hold(conn, HoldScope.CHANNEL, "email")
+    assert [(one.id, one.attempts) for one in await look(conn)] == [(each, 0) for each in ids]
 
 
 async def test_receipts_before_our_own_settlement_out_of_order_and_repeated_end_right(conn: Connection) -> None:
     [delivery_id] = await plan_deliveries(conn, channel=SMS)
-    claimed = await claim(conn, SMS)
-    await mark(conn, claimed)
+    marked = await mark(conn, await look(conn, SMS))
     delivered = Receipt("SM1", ReceiptState.DELIVERED)
     recorded = await steps.record_receipt(conn, delivery_id, delivered, NOW)
     assert recorded
     assert recorded[1] is DeliveryState.DELIVERED
     for receipt in (Receipt("SM1", ReceiptState.SENT), delivered, Receipt("SM1", ReceiptState.FAILED, "30008")):
         assert await steps.record_receipt(conn, delivery_id, receipt, NOW) is None
-    await settle(conn, claimed, Accepted("SM1"))
+    await settle(conn, marked, Accepted("SM1"))
     found = await find(conn, delivery_id)
     assert (found.state, found.provider_id, found.reason) == (DeliveryState.DELIVERED, "SM1", "")
     assert await steps.recover(conn, NOW + LEASE) == []
@@ -300,11 +356,10 @@ async def test_receipts_before_our_own_settlement_out_of_order_and_repeated_end_
 
 async def test_a_receipt_for_what_was_queued_again_keeps_it_from_being_sent_again(conn: Connection) -> None:
     [delivery_id] = await plan_deliveries(conn, channel=SMS)
-    claimed = await claim(conn, SMS)
-    await mark(conn, claimed)
-    await settle(conn, claimed, Unconfirmed("no answer"))
+    marked = await mark(conn, await look(conn, SMS))
+    await settle(conn, marked, Unconfirmed("no answer"))
     await steps.record_receipt(conn, delivery_id, Receipt("SM1", ReceiptState.SENT), NOW)
-    assert await claim(conn, SMS, now=NOW + timedelta(minutes=30)) == []
+    assert await look(conn, SMS, now=NOW + timedelta(minutes=30)) == []
 
 
 async def test_a_receipt_that_condemns_the_number_suppresses_it(conn: Connection) -> None:
@@ -319,31 +374,39 @@ async def test_a_receipt_for_nothing_of_ours_changes_nothing(conn: Connection) -
 
 async def test_what_is_overdue_ends_but_not_while_somebody_is_sending_it(conn: Connection) -> None:
     [held] = await plan_deliveries(conn, lasts=timedelta(seconds=5))
-    await claim(conn)
+    await mark(conn, await look(conn))
     [free] = await plan_deliveries(conn, lasts=timedelta(seconds=5))
     [doubtful] = await plan_deliveries(conn, channel=SMS, lasts=timedelta(minutes=1))
-    claimed = await claim(conn, SMS)
-    await mark(conn, claimed)
-    await settle(conn, claimed, Unconfirmed("no answer"))
+    await settle(conn, await mark(conn, await look(conn, SMS)), Unconfirmed("no answer"))
     [lasting] = await plan_deliveries(conn)
     assert await store.expire(conn, NOW + timedelta(seconds=6)) == 1
     assert await state_of(conn, free) == ("ended", "expired")
-    assert await state_of(conn, held) == ("queued", "")
-    assert await store.expire(conn, NOW + timedelta(minutes=2)) == 2
+    assert (await find(conn, held)).state is DeliveryState.MARKED
+    assert await store.expire(conn, NOW + timedelta(minutes=2)) == 1
     assert await state_of(conn, doubtful) == ("unknown", "expired")
     assert await state_of(conn, lasting) == ("queued", "")
 
 
-async def test_a_recall_ends_what_is_queued_and_claimed_but_not_what_was_handed_over(conn: Connection) -> None:
+async def test_a_recall_ends_what_is_queued_but_not_what_was_handed_over(conn: Connection) -> None:
     await plan_deliveries(conn, 4)
     [other] = await plan_deliveries(conn, about=uuid4())
-    claimed = await claim(conn)
-    await mark(conn, claimed[:1])
+    due = await look(conn)
+    marked = await mark(conn, due[:1])
     assert await store.end_queued(conn, ACTION, "recalled", NOW) == 3
-    assert await mark(conn, claimed[1:]) == {other}
-    await settle(conn, claimed[:1], Accepted("x"))
+    assert (await mark(conn, due[1:])).ids == [other]
+    await settle(conn, marked, Accepted("x"))
     counted = {(count.state.value, count.count) for count in await store.counts(conn, "action", ACTION)}
     assert counted == {("accepted", 1), ("ended", 3)}
+
+
+async def test_what_was_on_its_way_when_its_time_was_cut_short_is_not_tried_again(conn: Connection) -> None:
+    [delivery_id] = await plan_deliveries(conn)
+    marked = await mark(conn, await look(conn))
+    await store.end_queued(conn, ACTION, "closed", NOW)
+    await settle(conn, marked, Busy(timedelta(seconds=30), "451"))
+    assert await look(conn, now=NOW + timedelta(minutes=30)) == []
+    await store.expire(conn, NOW + timedelta(minutes=30))
+    assert (await find(conn, delivery_id)).state is DeliveryState.ENDED
 
 
 async def test_one_recipients_answer_ends_only_what_is_still_queued_for_her(conn: Connection) -> None:
@@ -364,13 +427,13 @@ async def test_counts_are_by_channel_language_and_state(conn: Connection) -> Non
 
 async def test_only_something_more_urgent_that_may_leave_overtakes(conn: Connection) -> None:
     async def is_overtaken() -> bool:
-        return await store.is_overtaken(conn, EMAIL, 2, purposes=["action"], now=NOW)
+        return await leaving_store.is_overtaken(conn, EMAIL, 2, purposes=["action"], now=NOW)
 
     await plan_deliveries(conn)
     assert not await is_overtaken()
     await plan_deliveries(conn, urgency=0, about=CASE)
     assert await is_overtaken()
-    await store.place_hold(conn, HoldScope.ABOUT, str(CASE), "recalled", NOW)
+    await hold_store.place_hold(conn, HoldScope.ABOUT, str(CASE), "recalled", NOW)
     assert not await is_overtaken()
 
 
@@ -378,12 +441,12 @@ async def test_only_something_more_urgent_that_may_leave_overtakes(conn: Connect
 async def test_whoever_sends_is_woken_when_there_is_something_to_send(
     conn: Connection, database_url: str, wakes: str
 ) -> None:
-    await store.place_hold(conn, HoldScope.EVERYTHING, "", "paused", NOW)
+    await hold_store.place_hold(conn, HoldScope.EVERYTHING, "", "paused", NOW)
     async with connect(database_url) as listener:
         await listener.execute("LISTEN deliveries")
         if wakes == "planned":
             await plan_deliveries(conn, 5)
         else:
-            await store.lift_hold(conn, HoldScope.EVERYTHING, "")
+            await hold_store.lift_hold(conn, HoldScope.EVERYTHING, "")
         heard = [notice.payload async for notice in listener.notifies(timeout=10, stop_after=1)]
     assert heard == [""]

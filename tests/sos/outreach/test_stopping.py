@@ -3,7 +3,8 @@
 import asyncio
 
 from channels.base import ChannelName
-from sos.ledger import store as ledger
+from sos.ledger import leaving_store
+from sos.ledger.delivery import Due
 from sos.members.store import is_suppressed
 from sos.messages import Links
 from tests.story import Reached, Story
@@ -11,13 +12,20 @@ from tests.story import Reached, Story
 EMAIL = ChannelName.EMAIL
 
 
-async def claim(story: Story) -> list[int]:
-    """What a worker would get to send now."""
+async def look(story: Story) -> list[Due]:
+    """What a worker would send now."""
     async with story.runtime.record.step() as step:
-        claimed = await ledger.claim(
-            step.conn, EMAIL, purposes=["action", "letter", "thanks", "reply"], now=story.now, until=story.now
+        found = await leaving_store.look(
+            step.conn, EMAIL, purposes=["action", "letter", "thanks", "reply"], now=story.now
         )
-    return [one.id for one in claimed]
+        return found[1] if found else []
+
+
+async def mark(story: Story, due: list[Due]) -> set[int]:
+    """What it would be let to send of this."""
+    async with story.runtime.record.step() as step:
+        _, marked = await leaving_store.mark(step.conn, EMAIL, [one.id for one in due], now=story.now, until=story.now)
+        return marked
 
 
 async def unsubscribe_path(story: Story, contact: Reached) -> str:
@@ -32,17 +40,14 @@ async def is_stopped(story: Story, contact: Reached) -> bool:
         return await is_suppressed(conn, EMAIL, index)
 
 
-async def test_after_a_stop_nothing_is_claimed_and_nothing_that_was_claimed_is_marked(story: Story) -> None:
+async def test_after_a_stop_nothing_is_looked_at_and_nothing_that_was_looked_at_is_marked(story: Story) -> None:
     for _ in range(4):
         await story.contact()
     action_id = await story.launched()
-    async with story.runtime.record.step() as step:
-        held = await ledger.claim(step.conn, EMAIL, purposes=["action"], now=story.now, until=story.now, limit=2)
+    seen = await look(story)
     assert await story.stop(action_id) == 4
-    assert await claim(story) == []
-    async with story.runtime.record.step() as step:
-        ids = [one.id for one in held]
-        assert not await ledger.mark(step.conn, EMAIL, held[0].attempt, ids, now=story.now, until=story.now)
+    assert await look(story) == []
+    assert not await mark(story, seen)
     assert await story.states(action_id) == {"ended": 4}
 
 
@@ -50,9 +55,7 @@ async def test_what_has_left_is_counted_as_reached(story: Story) -> None:
     for _ in range(3):
         await story.contact()
     action_id = await story.launched()
-    async with story.runtime.record.step() as step:
-        (one,) = await ledger.claim(step.conn, EMAIL, purposes=["action"], now=story.now, until=story.now, limit=1)
-        await ledger.mark(step.conn, EMAIL, one.attempt, [one.id], now=story.now, until=story.now)
+    await mark(story, (await look(story))[:1])
     assert await story.stop(action_id) == 2
     assert await story.states(action_id) == {"ended": 2, "marked": 1}
 
@@ -69,7 +72,7 @@ async def test_another_action_goes_on(story: Story) -> None:
     first, second = await story.launched(), await story.launched()
     await story.stop(first)
     assert await story.states(second) == {"queued": 1}
-    assert len(await claim(story)) == 1
+    assert len(await look(story)) == 1
 
 
 async def test_looking_at_the_page_that_stops_messages_stops_nothing(story: Story) -> None:
@@ -92,7 +95,7 @@ async def test_one_press_stops_messages_to_that_address_also_from_a_mail_program
     assert done.status == 200
     assert await is_stopped(story, contact)
     assert not await is_stopped(story, other)
-    assert len(await claim(story)) == 1
+    assert len(await look(story)) == 1
     again = await browser.post(await unsubscribe_path(story, contact))
     assert again.status == 200
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from channels.base import ChannelName
-from sos.ledger import store as ledger_store
+from sos.ledger import hold_store, leaving_store
 from sos.ledger.delivery import HoldScope
 from sos.staff.staff import NotGranted, Role
 from sos.triage import store
@@ -32,7 +32,7 @@ async def answer(seat: Seat, path: str, subject: UUID, scopes: list[str], value:
 
 async def held(secretariat: Secretariat, path: str) -> bool:
     async with secretariat.runtime.record.reading() as conn:
-        holds = await ledger_store.holds(conn)
+        holds = await hold_store.holds(conn)
     return [(hold.scope, hold.target, hold.reason) for hold in holds] == [
         (HoldScope.CASE, path.rsplit("/", 1)[1], WITHDRAWN)
     ]
@@ -121,7 +121,7 @@ async def test_a_withdrawal_stops_at_once_whatever_the_case_still_sends(
     assert ("Nothing more leaves for this case" in shown.text) is stops
 
 
-async def test_after_a_withdrawal_no_message_of_the_case_can_be_claimed(secretariat: Secretariat) -> None:
+async def test_after_a_withdrawal_no_message_of_the_case_may_leave(secretariat: Secretariat) -> None:
     amina = await secretariat.seat("Amina", Role.TRIAGE)
     path, other = await make_case(secretariat, amina), await make_case(secretariat, amina)
     [subject] = await subjects_of(secretariat, path)
@@ -131,10 +131,9 @@ async def test_after_a_withdrawal_no_message_of_the_case_can_be_claimed(secretar
         [elsewhere] = await plan_deliveries(step.conn, case_id=case_id_in(other), now=now)
     await answer(amina, path, subject, ["members"], "withdrawn")
     async with secretariat.runtime.record.step() as step:
-        claimed = await ledger_store.claim(
-            step.conn, ChannelName.EMAIL, purposes=["action"], now=now, until=now + timedelta(minutes=1)
-        )
-    assert [delivery.id for delivery in claimed] == [elsewhere]
+        found = await leaving_store.look(step.conn, ChannelName.EMAIL, purposes=["action"], now=now)
+    assert found
+    assert [delivery.id for delivery in found[1]] == [elsewhere]
 
 
 async def test_a_withdrawal_counts_after_the_case_is_closed_too(secretariat: Secretariat) -> None:

@@ -1,0 +1,64 @@
+"""The SQL of what stops deliveries: holds, and addresses that are written to no more."""
+
+from datetime import datetime
+from uuid import UUID
+
+from channels.base import ChannelName
+from sos.database import Connection, rows, run
+from sos.ledger.delivery import Hold, HoldScope
+from sos.members.member import Spot, StopReason
+
+
+async def place_hold(
+    conn: Connection, scope: HoldScope, target: str, reason: str, now: datetime, *,
+    placed_by: UUID | None = None, people_needed: int = 1,
+) -> bool:  # fmt: skip
+    """Stop what the scope names (an id as text, a channel; '' for everything) until so many people resume it.
+
+    0: it is not resumed. Whoever was first stays in the record, but a person's hold takes the place of the service's.
+    """
+    return await run(
+        conn,
+        """
+        INSERT INTO holds (scope, target, reason, placed_by, placed_at, people_needed)
+        VALUES (%(scope)s, %(target)s, %(reason)s, %(by)s, %(now)s, %(people)s)
+        ON CONFLICT (scope, target) DO UPDATE
+            SET reason = EXCLUDED.reason, placed_by = EXCLUDED.placed_by, placed_at = EXCLUDED.placed_at,
+                people_needed = EXCLUDED.people_needed
+            WHERE holds.placed_by IS NULL AND EXCLUDED.placed_by IS NOT NULL
+        """,
+        scope=scope, target=target, reason=reason, by=placed_by, now=now, people=people_needed,
+    ) == 1  # fmt: skip
+
+
+async def lift_hold(conn: Connection, scope: HoldScope, target: str) -> bool:
+    """Let go on; whoever sends is woken."""
+    return await run(
+        conn, "DELETE FROM holds WHERE scope = %(scope)s AND target = %(target)s", scope=scope, target=target
+    ) == 1  # fmt: skip
+
+
+async def holds(conn: Connection) -> list[Hold]:
+    """Everything that stops deliveries, the latest first."""
+    return await rows(
+        conn,
+        Hold,
+        """
+        SELECT scope, target, reason, placed_by, placed_at, people_needed FROM holds ORDER BY placed_at DESC, target
+        """,
+    )
+
+
+async def suppress_addresses(conn: Connection, reasons: dict[int, StopReason], now: datetime) -> list[Spot]:
+    """Write no more to the addresses of these deliveries; what is known of one already stays. Answers the new ones."""
+    cursor = await conn.execute(
+        """
+        INSERT INTO suppressions (channel, value_index, reason, since)
+        SELECT DISTINCT ON (a.channel, a.value_index) a.channel, a.value_index, s.reason, %(now)s
+        FROM unnest(%(ids)s::bigint[], %(reasons)s::text[]) AS s (id, reason)
+        JOIN deliveries d ON d.id = s.id JOIN addresses a ON a.id = d.address_id
+        ON CONFLICT DO NOTHING RETURNING channel, value_index
+        """,
+        {"ids": list(reasons), "reasons": list(reasons.values()), "now": now},
+    )
+    return [(ChannelName(channel), bytes(index)) for channel, index in await cursor.fetchall()]

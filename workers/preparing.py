@@ -1,0 +1,54 @@
+"""Making ready what leaves next: each delivery with its message, or with the result that is known without sending."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+import structlog
+
+from channels.base import Accepted, Busy, Channel, Message, Refused, Result
+from sos.ledger.delivery import UNCONFIRMED, UNRENDERABLE, Due
+from sos.runtime import Runtime
+from workers.rendering import Renderers, render
+
+ASK_AGAIN = timedelta(minutes=1)
+CLOCK_SKEW = timedelta(minutes=1)
+
+log = structlog.get_logger()
+
+
+@runtime_checkable
+class AnswersLater(Protocol):
+    """A channel whose provider can be asked whether it has taken a message; raises if it cannot say."""
+
+    async def look_up(self, message: Message, since: datetime) -> Accepted | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A delivery with its message, or with what has become of it already."""
+
+    due: Due
+    message: Message | None
+    result: Result | None = None
+
+
+async def prepare(runtime: Runtime, channel: Channel, renderers: Renderers, due: Sequence[Due]) -> list[Prepared]:
+    """In the same order. What cannot be rendered is refused; what may have arrived is asked about."""
+    messages = await render(runtime, renderers, due)
+    return [await _prepare(channel, one, messages.get(one.id)) for one in due]
+
+
+async def _prepare(channel: Channel, due: Due, message: Message | None) -> Prepared:
+    if message is None:
+        log.error("delivery.unrenderable", delivery=due.id)
+        return Prepared(due, None, Refused(UNRENDERABLE))
+    if not (due.unconfirmed and due.marked_at and isinstance(channel, AnswersLater)):
+        return Prepared(due, message)
+    try:
+        found = await channel.look_up(message, due.marked_at - CLOCK_SKEW)
+    except Exception as error:  # whatever it is: what may have arrived is not sent again without an answer
+        log.warning("delivery.not_looked_up", delivery=due.id, error=type(error).__name__)
+        return Prepared(due, None, Busy(ASK_AGAIN, UNCONFIRMED))
+    return Prepared(due, None if found else message, found)
