@@ -25,6 +25,7 @@ class Settings:
     host: str
     port: int
     public_url: str
+    instance: str
     smtp: SmtpServer | None
     twilio: TwilioAccount | None
     telegram: TelegramBot | None
@@ -100,6 +101,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host=env.text("SOS_HOST", "127.0.0.1"),
         port=port,
         public_url=_public_url(env, port),
+        instance=env.text("SOS_INSTANCE", ""),
         smtp=_smtp(env) if env.has("SOS_SMTP_URL", "SOS_MAIL_FROM") else None,
         twilio=_twilio(env) if env.has("SOS_TWILIO_SID", "SOS_TWILIO_FROM") else None,
         telegram=_telegram(env) if env.has("SOS_TELEGRAM_TOKEN_FILE") else None,

@@ -33,7 +33,7 @@ def make_settings(
         KeyFile.create(key_file)
     return Settings(
         database_url=database_url, redis_url=redis_url, key_file=key_file, host="127.0.0.1", port=8080,
-        public_url="http://localhost:8080", smtp=smtp, twilio=None, telegram=None,
+        public_url="http://localhost:8080", instance="", smtp=smtp, twilio=None, telegram=None,
     )  # fmt: skip
 
 

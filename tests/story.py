@@ -132,6 +132,17 @@ class Story:
             ChannelName.TELEGRAM: str(70_000_000 + number),
         }[channel]
 
+    # The secretariat
+
+    async def on_duty(self, person: Person) -> str:
+        """She is on duty from now on, and called by SMS; her number."""
+        number = self.invent(ChannelName.SMS)
+        async with self.runtime.record.step() as step:
+            await step.conn.execute("UPDATE staff SET on_duty = true WHERE id = %s", [person.id])
+            owner = (OwnerKind.STAFF, person.id)
+            await save_address(step.conn, seal_address(self.runtime.keys, owner, ChannelName.SMS, number))
+        return number
+
     # The case
 
     async def case(self, *, consent: bool = True, verified: bool = True, name: str = SUBJECT) -> UUID:

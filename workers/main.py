@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 import uvloop
 
+from sos.ledger.restoring import recognise
 from sos.reach import Channels, open_channels
 from sos.runtime import Runtime, open_runtime
 from sos.settings import Settings
@@ -42,6 +43,7 @@ async def run_worker(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     try:
         async with open_runtime(settings) as runtime, open_channels(runtime) as channels:
+            await recognise(runtime.record, settings.instance, runtime.clock())
             await work(runtime, channels, stop)
     finally:
         for number in SIGNALS:

@@ -8,7 +8,7 @@ import structlog
 
 from sos.jobs import due_work
 from sos.ledger import steps, store
-from sos.runtime import Runtime
+from sos.runtime import RecordClock, Runtime
 from workers.going import DATABASE_LOST, LONGEST_PAUSE_SECONDS, finish, wait
 from workers.jobs import Jobs, do_work
 
@@ -68,12 +68,16 @@ class Sweep:
 async def tidy(runtime: Runtime, stop: asyncio.Event) -> None:
     """Every few seconds, settle what crashed workers left behind and end what is overdue.
 
-    Not at once: where the database has been away, those who were sending write first what they know.
+    The former not at once: where the database has been away, those who were sending write first what they know.
     """
-    await wait(stop, LONGEST_PAUSE_SECONDS + 1)
+    began = time.monotonic()
     while not stop.is_set():
+        recovered: list[int] = []
         async with runtime.record.pool.connection() as conn:
-            recovered = await steps.recover(conn, runtime.clock())
+            if isinstance(runtime.clock, RecordClock):
+                await runtime.clock.compare(conn)
+            if time.monotonic() - began > LONGEST_PAUSE_SECONDS + 1:
+                recovered = await steps.recover(conn, runtime.clock())
         async with runtime.record.pool.connection() as conn:
             expired = await store.expire(conn, runtime.clock())
         for delivery in recovered:

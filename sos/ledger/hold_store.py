@@ -1,10 +1,11 @@
 """The SQL of what stops deliveries: holds, and addresses that are written to no more."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from channels.base import ChannelName
-from sos.database import Connection, rows, run
+from sos.database import Connection, rows, run, value
 from sos.ledger.delivery import Hold, HoldScope
 from sos.members.member import Spot, StopReason
 
@@ -36,6 +37,48 @@ async def lift_hold(conn: Connection, scope: HoldScope, target: str) -> bool:
     return await run(
         conn, "DELETE FROM holds WHERE scope = %(scope)s AND target = %(target)s", scope=scope, target=target
     ) == 1  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """How many have said that something may go on, and how many it takes."""
+
+    said: int
+    needed: int
+
+    @property
+    def is_enough(self) -> bool:
+        return self.said >= self.needed
+
+
+async def say_resume(
+    conn: Connection, scope: HoldScope, target: str, person: UUID, now: datetime
+) -> Resumption | None:  # fmt: skip
+    """One person's word, which counts once; None where nothing is held that people may let go on."""
+    needed: int | None = await value(
+        conn,
+        """
+        SELECT people_needed FROM holds
+        WHERE scope = %(scope)s AND target = %(target)s AND people_needed > 0 FOR UPDATE
+        """,
+        scope=scope, target=target,
+    )  # fmt: skip
+    if needed is None:
+        return None
+    await run(
+        conn,
+        """
+        INSERT INTO resumptions (scope, target, staff_id, said_at) VALUES (%(scope)s, %(target)s, %(person)s, %(now)s)
+        ON CONFLICT DO NOTHING
+        """,
+        scope=scope, target=target, person=person, now=now,
+    )  # fmt: skip
+    said: int = await value(
+        conn,
+        "SELECT count(*) FROM resumptions WHERE scope = %(scope)s AND target = %(target)s",
+        scope=scope, target=target,
+    )  # fmt: skip
+    return Resumption(said, needed)
 
 
 async def holds(conn: Connection) -> list[Hold]:

@@ -33,7 +33,7 @@ _MAY_LEAVE: LiteralString = """
 
 # A phone that rings is left in peace by night; email is not asked this, which would cost it a look at each contact.
 _NOT_QUIET: LiteralString = """
-    AND (d.is_woken OR NOT EXISTS (
+    AND (d.may_wake OR NOT EXISTS (
         SELECT FROM contacts c
         WHERE c.id = d.recipient_id AND is_quiet(%(now)s, c.time_zone, c.quiet_from, c.quiet_until)
     ))

@@ -19,6 +19,7 @@ from sos.ledger.delivery import (
     later_state,
     why_stop,
 )
+from sos.ledger.pausing import pause_by_itself
 from sos.members import store as members
 from sos.members.member import Spot, StopReason
 
@@ -44,7 +45,7 @@ async def settle(conn: Connection, settlements: Sequence[Settlement], channel: s
 
 async def close_channel(conn: Connection, channel: str, reason: str, now: datetime) -> None:
     """Send nothing more by a channel whose fault is ours, until somebody has mended it."""
-    if await hold_store.place_hold(conn, HoldScope.CHANNEL, channel, MISCONFIGURED, now):
+    if await pause_by_itself(conn, HoldScope.CHANNEL, channel, MISCONFIGURED, now):
         log.error("channel.closed", channel=channel, reason=reason)
 
 

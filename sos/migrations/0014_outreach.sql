@@ -4,7 +4,7 @@
 ALTER TABLE deliveries
     ADD COLUMN step       smallint NOT NULL DEFAULT 0,
     ADD COLUMN is_canary  boolean NOT NULL DEFAULT false,  -- in the first wave, which is looked at before all others leave
-    ADD COLUMN is_woken   boolean NOT NULL DEFAULT true,   -- may leave in her quiet hours too
+    ADD COLUMN may_wake   boolean NOT NULL DEFAULT true,   -- may leave in her quiet hours too
     ADD COLUMN discreet   boolean NOT NULL DEFAULT false,
     ADD COLUMN awaits     text,                            -- the language of hers that is not ready yet
     ADD COLUMN cost_usd   numeric(10, 4) NOT NULL DEFAULT 0,

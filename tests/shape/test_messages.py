@@ -22,6 +22,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "alert": MAIL + PHONE,
     "discreet": MAIL + PHONE,
     "notice": MAIL + PHONE,
+    "paused": MAIL + PHONE,
+    "spending": MAIL + PHONE,
     "letter": MAIL,
     "thanks": MAIL + PHONE,
     "signed": PHONE,
@@ -36,6 +38,8 @@ VALUES: Mapping[str, set[str]] = {
     "alert": {"name", "title", "summary", "link", "deadline"},
     "discreet": {"link"},
     "notice": {"link"},
+    "paused": {"link"},
+    "spending": {"link"},
     "letter": {"addressee", "role", "title", "count_line", "pages"},
     "thanks": {"name", "organisation", "title", "count_line", "addressed_to"},
     "signed": {"organisation", "title"},
@@ -44,12 +48,13 @@ VALUES: Mapping[str, set[str]] = {
     "stopped": set(),
     "ended": set(),
 }
+NOTICES = ("notice", "paused", "spending")  # to the staff
 TEXTS = [(what, language, part) for what, language in product(PARTS, LANGUAGES) for part in PARTS[what]]
 SUBJECTS, EMAILS, TELEGRAMS = (
     [(what, language) for what, language, part in TEXTS if part == wanted]
     for wanted in ("subject.txt", "email.txt", "telegram.html")
 )
-SIGNED_EMAILS = [(what, language) for what, language in EMAILS if what not in ("discreet", "notice")]
+SIGNED_EMAILS = [(what, language) for what, language in EMAILS if what not in ("discreet", *NOTICES)]
 
 SIGN_WORD = {"en": "SIGN", "es": "FIRMO", "fr": "JE SIGNE", "ar": "أوقع", "pt": "ASSINO"}
 STOP_WORD = {"en": "STOP", "es": "BAJA", "fr": "ARRET", "ar": "توقف", "pt": "PARAR"}
@@ -101,6 +106,8 @@ MOST_SEGMENTS = {
     "stopped": (1, 1),
     "discreet": (1, 1),
     "notice": (1, 1),
+    "paused": (1, 1),
+    "spending": (1, 1),
 }
 # The others are sent to few, and say it better with accents.
 IN_SHORT_ALPHABET = [
@@ -126,7 +133,7 @@ def realistic(what: str, language: str, **changes: object) -> dict[str, object]:
         "organisation": ORGANISATIONS[language],
         "title": TITLES[language],
         "summary": " ".join(["palabra"] * 40),
-        "link": DESK if what == "notice" else LINK,
+        "link": DESK if what in NOTICES else LINK,
         "code": "04821",
         "deadline": "30 September 2026, 23:59 UTC",
         "addressee": "José Pérez",
