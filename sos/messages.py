@@ -60,8 +60,12 @@ class Mold:
 
 
 def make_mold(templates: Templates, what: str, language: str, channel: ChannelName, **values: object) -> Mold:
-    """Render `templates/messages/<what>/<language>/` for one channel; no value can bring a mark of its own."""
-    values = {**MARKS, **{name: value if name in MARKS else _inert(value) for name, value in values.items()}}
+    """Render `templates/messages/<what>/<language>/` for one channel; no value can bring a mark of its own.
+
+    `can_link` and `can_reply` are what an SMS can do where it goes; `fallback` says that this is not her own language.
+    """
+    usual = {"fallback": "", "can_link": True, "can_reply": True}
+    values = {**usual, **MARKS, **{name: value if name in MARKS else _inert(value) for name, value in values.items()}}
 
     def part(name: str) -> str:
         return templates.message(what, language, name, **values)

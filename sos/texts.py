@@ -2,13 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from gettext import c2py
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta, get_timezone_location
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
@@ -104,6 +106,14 @@ class Words:
     def money(self, dollars: float) -> str:
         return format_currency(dollars, "USD", locale=self.language.code)
 
+    def country(self, code: str) -> str:
+        """A country as the reader calls it."""
+        return str(Locale(self.language.code).territories.get(code, code))
+
+    def countries(self, codes: Iterable[str]) -> list[tuple[str, str]]:
+        """Countries to choose from, by name."""
+        return sorted(((code, self.country(code)) for code in codes), key=lambda one: fold_case(one[1]))
+
     def when(self, at: datetime) -> str:
         """A moment in the reader's own time zone, with its name."""
         return moment(at, self.time_zone, self.language.code)
@@ -113,6 +123,12 @@ class Words:
         return format_timedelta(at - now, add_direction=True, threshold=1.2, locale=self.language.code)
 
 
+def fold_case(name: str) -> str:
+    """A name without its accents, to be sorted by."""
+    return unicodedata.normalize("NFKD", name).casefold()
+
+
+@lru_cache(maxsize=4096)
 def moment(at: datetime, time_zone: ZoneInfo, language: str) -> str:
     """A moment as people there write it, by the clock of a city that they know: "1 October 2026, 00:05 (Amman)"."""
     local = at.astimezone(time_zone)
@@ -167,6 +183,7 @@ class Templates:
             autoescape=select_autoescape(enabled_extensions=("html",)), trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._messages.filters.update(paragraphs=paragraphs, links=show_links)
+        self._rendered = lru_cache(maxsize=256)(self._render_message)  # many windows of a fan-out share a few texts
 
     def page(self, name: str, /, **values: object) -> str:
         """A page as HTML."""
@@ -174,11 +191,14 @@ class Templates:
 
     def message(self, what: str, language: str, part: str, /, **values: object) -> str:
         """One part (`sms.txt`, `email.txt`, …) of a whole text in one language."""
-        return self._messages.get_template(f"{what}/{language}/{part}").render(values).strip()
+        return self._rendered(f"{what}/{language}/{part}", tuple(sorted(values.items()))).strip()
 
     def email_html(self, language: str, text: str) -> str:
         """The same paragraphs as the plain part, set as HTML."""
-        return self._messages.get_template("email.html").render(language=LANGUAGES[language], text=text)
+        return self._rendered("email.html", (("language", LANGUAGES[language]), ("text", text)))
+
+    def _render_message(self, name: str, values: tuple[tuple[str, object], ...]) -> str:
+        return self._messages.get_template(name).render(dict(values))
 
 
 def show_links(text: str, attributes: str = "") -> Markup:

@@ -23,6 +23,7 @@ from sos.intake import store as intake
 from sos.intake.report import Urgency, new_form_secret
 from sos.intake.steps import file_report
 from sos.jobs import Record, RedisBell
+from sos.ledger import leaving_store
 from sos.ledger import store as ledger
 from sos.ledger.delivery import Due
 from sos.letters import steps as letters
@@ -105,8 +106,9 @@ class Story:
 
     async def contact(
         self, member_id: UUID | None = None, *, name: str = "Amina Diallo", languages: Sequence[str] = ("en",),
-        by: Mapping[ChannelName, str] | ChannelName = ChannelName.EMAIL, may_sign: bool = True, discreet: bool = False,
-        paused: bool = False, time_zone: str = "Africa/Nairobi",
+        by: Mapping[ChannelName, str] | ChannelName = ChannelName.EMAIL, may_sign: bool = True,
+        discreet: bool | None = None, paused: bool = False, time_zone: str = "Africa/Nairobi", may_wake: bool = False,
+        phone_country: str | None = None,
     ) -> Reached:  # fmt: skip
         """A person in a member (a new one where none is given), reached at invented addresses where none are given."""
         member_id = member_id or await self.member()
@@ -114,12 +116,14 @@ class Story:
         contact_id, keys = uuid4(), self.runtime.keys
         contact = Contact(
             contact_id, member_id, seal_person(keys, contact_id, name), tuple(languages), tuple(addresses), time_zone,
-            may_sign=may_sign, discreet=discreet, paused=paused,
+            may_sign=may_sign, discreet=discreet, paused=paused, may_wake=may_wake,
         )  # fmt: skip
         async with self.runtime.record.step() as step:
             await save_contact(step.conn, contact)
             for channel, address in addresses.items():
-                await save_address(step.conn, seal_address(keys, (OwnerKind.CONTACT, contact_id), channel, address))
+                country = phone_country if channel is ChannelName.SMS else None
+                sealed = seal_address(keys, (OwnerKind.CONTACT, contact_id), channel, address, country=country)
+                await save_address(step.conn, sealed)
         return Reached(contact_id, member_id, addresses)
 
     def invent(self, channel: ChannelName) -> str:
@@ -145,7 +149,10 @@ class Story:
 
     # The case
 
-    async def case(self, *, consent: bool = True, verified: bool = True, name: str = SUBJECT) -> UUID:
+    async def case(
+        self, *, consent: bool = True, verified: bool = True, name: str = SUBJECT, country: str | None = None,
+        urgency: Urgency = Urgency.SERIOUS,
+    ) -> UUID:  # fmt: skip
         """A case with one subject, verified, who has consented to whatever an action needs but not to her name."""
         record, config = self.runtime.record, self.runtime.config
         secret = new_form_secret()
@@ -154,8 +161,8 @@ class Story:
             report = await intake.find_by_form(conn, digest("form", secret))
         assert report
         case_id = await cases.open_case(
-            record, config, self.owner, report.id, urgency=Urgency.SERIOUS, working_group="environment", now=self.now,
-            subject=cases.NewSubject(triage.SubjectKind.PERSON, 1, name),
+            record, config, self.owner, report.id, urgency=urgency, working_group="environment", now=self.now,
+            country=country, subject=cases.NewSubject(triage.SubjectKind.PERSON, 1, name),
         )  # fmt: skip
         if consent:
             await self.consent(case_id, "members", "target", value=triage.ConsentValue.YES)
@@ -199,12 +206,13 @@ class Story:
     async def draft(
         self, *, case_id: UUID | None = None, kind: Kind = Kind.LETTER, text: Text = ENGLISH, language: str = "en",
         names_shown: NamesShown = NamesShown.TARGET, regions: Sequence[str] = (), groups: Sequence[str] = (),
-        lasts: timedelta = timedelta(days=3),
+        lasts: timedelta = timedelta(days=3), waits: timedelta | None = None,
     ) -> UUID:  # fmt: skip
         """A draft in one language, written by the editor and checked for names."""
         case_id = case_id or await self.case()
         new = actions.NewAction(
-            kind, names_shown, tuple(regions), tuple(groups), self.now + lasts, language, text
+            kind, names_shown, tuple(regions), tuple(groups), self.now + lasts, language, text,
+            waits_until=self.now + waits if waits else None,
         )  # fmt: skip
         return await actions.draft_action(
             self.runtime.record, self.runtime.keys, self.editor, case_id, new, self.now,
@@ -225,9 +233,11 @@ class Story:
         seen = next(draft.text.hash for draft in prepared.drafts if draft.language == language)
         await actions.review_text(self.runtime.record, by or self.reviewer, action_id, language, seen, self.now)
 
-    async def address(self, action_id: UUID, *, language: str = "en", email: str = "minister@example.org") -> None:
+    async def address(
+        self, action_id: UUID, *, language: str = "en", email: str = "minister@example.org", country: str | None = None
+    ) -> None:
         """The letter is addressed to a minister."""
-        target = Target(uuid4(), *MINISTER, language, email)
+        target = Target(uuid4(), *MINISTER, language, email, country)
         await actions.add_target(self.runtime.record, self.runtime.keys, self.editor, action_id, target, self.now)
 
     async def ready(self, *, texts: Mapping[str, Text] | None = None, **drafted: object) -> UUID:
@@ -326,6 +336,15 @@ class Story:
             found = [await ledger.find(conn, one.id) for one in due]
         rendered = await render(self.runtime, RENDERERS, due)
         return {one.recipient_id: rendered[one.id] for one in found if one}
+
+    async def looks(self, channel: ChannelName) -> list[Due]:
+        """What a worker would send now by a channel."""
+        async with self.runtime.record.step() as step:
+            found = await leaving_store.look(step.conn, channel, purposes=RENDERERS.keys(), now=self.now)
+            if found is None:
+                return []
+            await leaving_store.look_away(step.conn, channel, found[0])
+            return found[1]
 
     async def states(self, about: UUID) -> Counter[str]:
         """How many deliveries about something stand where."""

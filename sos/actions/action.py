@@ -18,6 +18,7 @@ class Kind(StrEnum):
 
     ALERT = "alert"
     LETTER = "letter"
+    CORRECTION = "correction"
 
 
 class State(StrEnum):
@@ -48,7 +49,11 @@ class NamesShown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action as its labels show it. Empty regions or groups mean all of them."""
+    """An action as its labels show it. Empty regions or groups mean all of them.
+
+    Whoever's language is not ready waits for it until `waits_until`, or without one gets the next of hers at once.
+    A correction `corrects` an action that was stopped.
+    """
 
     id: UUID
     case_id: UUID
@@ -63,6 +68,8 @@ class Action:
     drafted_at: datetime
     launched_at: datetime | None = None
     stopped_at: datetime | None = None
+    waits_until: datetime | None = None
+    corrects: UUID | None = None
 
     @property
     def is_open_for_changes(self) -> bool:
@@ -121,6 +128,7 @@ class Target:
     title: str
     language: str
     email: str
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +181,13 @@ def fingerprint(action: Action, drafts: Sequence[Draft], targets: Sequence[Targe
     ready = sorted((draft.language, draft.text.hash.hex()) for draft in drafts if draft.state is TextState.REVIEWED)
     return digest(
         str(action.id), action.kind, action.urgency, action.names_shown, action.deadline_at.astimezone(UTC).isoformat(),
+        action.waits_until.astimezone(UTC).isoformat() if action.waits_until else "", str(action.corrects or ""),
         _part("regions", sorted(set(action.regions))),
         _part("groups", sorted(set(action.groups))),
         _part("texts", [part for text in ready for part in text]),
-        _part("targets", [part for one in targets for part in (one.name, one.title, one.language, one.email)]),
+        _part("targets", [
+            part for one in targets for part in (one.name, one.title, one.language, one.email, one.country or "")
+        ]),
     )  # fmt: skip
 
 

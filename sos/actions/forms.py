@@ -39,17 +39,18 @@ class TextForm(BaseModel):
 
 
 class AudienceForm(BaseModel):
-    """Who is asked, until when, and who sees the names."""
+    """Who is asked, until when, who sees the names, and until when somebody waits for her own language."""
 
     names_shown: NamesShown
     regions: list[str] = []
     groups: list[str] = []
     deadline: datetime
+    waits_until: datetime | None = None
 
-    @field_validator("deadline")
+    @field_validator("deadline", "waits_until")
     @classmethod
-    def is_near(cls, deadline: datetime) -> datetime:
-        if deadline.year not in YEARS:
+    def is_near(cls, deadline: datetime | None) -> datetime | None:
+        if deadline and deadline.year not in YEARS:
             raise PydanticCustomError("problem.time", "not a year of ours")
         return deadline
 
@@ -67,6 +68,7 @@ class TargetForm(BaseModel):
     name: Line
     title: Line
     language: Tongue
+    country: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")] | None = None
     email: Line
 
     @field_validator("name", "title")

@@ -51,6 +51,7 @@ class NewAction:
     deadline_at: datetime
     language: str
     text: Text
+    waits_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Prepared:
     drafts: tuple[Draft, ...]
     targets: tuple[Target, ...]
     approval: Approval | None
+    case_country: str | None = None
 
     @property
     def fingerprint(self) -> bytes:
@@ -93,7 +95,7 @@ async def draft_action(
             raise NoSuchRow
         action = Action(
             uuid4(), case_id, new.kind, case.urgency, State.DRAFT, new.names_shown, new.regions, new.groups,
-            new.deadline_at, person.id, now,
+            new.deadline_at, person.id, now, waits_until=new.waits_until,
         )  # fmt: skip
         await store.insert_action(step.conn, action)
         draft = _sealed_draft(keys, action.id, new.language, new.text, person, now, withheld=withheld, is_original=True)
@@ -177,14 +179,14 @@ async def check_names(
 
 async def change_audience(
     record: Record, person: Person, action_id: UUID, *, regions: Sequence[str], groups: Sequence[str],
-    names_shown: NamesShown, deadline_at: datetime, now: datetime,
+    names_shown: NamesShown, deadline_at: datetime, now: datetime, waits_until: datetime | None = None,
 ) -> None:  # fmt: skip
     """Say anew who is asked, until when, and who sees the names. Raises NotOpenForChanges."""
     async with record.step() as step:
         await _lock_open(step.conn, action_id)
         await store.change_audience(
             step.conn, action_id, regions=list(regions), groups=list(groups), names_shown=names_shown,
-            deadline_at=deadline_at,
+            deadline_at=deadline_at, waits_until=waits_until,
         )  # fmt: skip
         await _void_approval(step, action_id, person, now)
         await journal.note(step.conn, "audience.changed", person.actor, action_id, now)
@@ -203,6 +205,7 @@ async def add_target(
             name_sealed=keys.seal(target.name, Place("targets", "name", target.id)),
             title_sealed=keys.seal(target.title, Place("targets", "title", target.id)),
             language=target.language,
+            country=target.country,
         )
         await save_address(
             step.conn, seal_address(keys, (OwnerKind.TARGET, target.id), ChannelName.EMAIL, target.email)
@@ -275,7 +278,9 @@ async def find_prepared(conn: Connection, keys: KeyFile, action_id: UUID) -> Pre
         raise NoSuchRow
     drafts = tuple(await open_drafts(conn, keys, action_id))
     targets = tuple(await open_targets(conn, keys, action_id))
-    return Prepared(action, drafts, targets, await store.standing_approval(conn, action_id))
+    case = await triage_store.find_case(conn, action.case_id)
+    approval = await store.standing_approval(conn, action_id)
+    return Prepared(action, drafts, targets, approval, case.country if case else None)
 
 
 async def open_drafts(conn: Connection, keys: KeyFile, action_id: UUID) -> list[Draft]:
@@ -299,6 +304,7 @@ async def open_targets(conn: Connection, keys: KeyFile, action_id: UUID) -> list
             keys.open(row.title_sealed, Place("targets", "title", row.id)),
             row.language,
             open_address(keys, row.address_id, row.email_sealed),
+            row.country,
         )
         for row in await store.list_targets(conn, action_id)
     ]

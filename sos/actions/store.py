@@ -33,6 +33,7 @@ class TargetRow:
     name_sealed: bytes
     title_sealed: bytes
     language: str
+    country: str | None
     position: int
     address_id: UUID
     email_sealed: bytes
@@ -58,13 +59,14 @@ async def insert_action(conn: Connection, action: Action) -> None:
         conn,
         """
         INSERT INTO actions (id, case_id, kind, urgency, state, names_shown, regions, groups, deadline_at, drafted_by,
-                             drafted_at)
+                             drafted_at, waits_until, corrects)
         VALUES (%(id)s, %(case)s, %(kind)s, %(urgency)s, %(state)s, %(names)s, %(regions)s, %(groups)s, %(deadline)s,
-                %(by)s, %(now)s)
+                %(by)s, %(now)s, %(waits)s, %(corrects)s)
         """,
         id=action.id, case=action.case_id, kind=action.kind, urgency=action.urgency, state=action.state,
         names=action.names_shown, regions=list(action.regions), groups=list(action.groups),
-        deadline=action.deadline_at, by=action.drafted_by, now=action.drafted_at,
+        deadline=action.deadline_at, by=action.drafted_by, now=action.drafted_at, waits=action.waits_until,
+        corrects=action.corrects,
     )  # fmt: skip
 
 
@@ -74,7 +76,7 @@ async def find_action(conn: Connection, action_id: UUID) -> Action | None:
         Action,
         """
         SELECT id, case_id, kind, urgency, state, names_shown, regions, groups, deadline_at, drafted_by, drafted_at,
-               launched_at, stopped_at
+               launched_at, stopped_at, waits_until, corrects
         FROM actions WHERE id = %(id)s
         """,
         id=action_id,
@@ -88,7 +90,7 @@ async def lock_action(conn: Connection, action_id: UUID) -> Action | None:
         Action,
         """
         SELECT id, case_id, kind, urgency, state, names_shown, regions, groups, deadline_at, drafted_by, drafted_at,
-               launched_at, stopped_at
+               launched_at, stopped_at, waits_until, corrects
         FROM actions WHERE id = %(id)s FOR UPDATE
         """,
         id=action_id,
@@ -102,22 +104,24 @@ async def list_actions(conn: Connection) -> list[Action]:
         Action,
         """
         SELECT id, case_id, kind, urgency, state, names_shown, regions, groups, deadline_at, drafted_by, drafted_at,
-               launched_at, stopped_at
+               launched_at, stopped_at, waits_until, corrects
         FROM actions ORDER BY drafted_at DESC LIMIT 200
         """,
     )
 
 
 async def change_audience(
-    conn: Connection, action_id: UUID, *, regions: list[str], groups: list[str], names_shown: str, deadline_at: datetime
-) -> None:
+    conn: Connection, action_id: UUID, *, regions: list[str], groups: list[str], names_shown: str,
+    deadline_at: datetime, waits_until: datetime | None,
+) -> None:  # fmt: skip
     await run(
         conn,
         """
-        UPDATE actions SET regions = %(regions)s, groups = %(groups)s, names_shown = %(names)s, deadline_at = %(at)s
+        UPDATE actions SET regions = %(regions)s, groups = %(groups)s, names_shown = %(names)s, deadline_at = %(at)s,
+            waits_until = %(waits)s
         WHERE id = %(id)s
         """,
-        id=action_id, regions=regions, groups=groups, names=names_shown, at=deadline_at,
+        id=action_id, regions=regions, groups=groups, names=names_shown, at=deadline_at, waits=waits_until,
     )  # fmt: skip
 
 
@@ -224,15 +228,18 @@ async def list_drafts(conn: Connection, action_id: UUID) -> list[DraftRow]:
 
 
 async def insert_target(
-    conn: Connection, action_id: UUID, target_id: UUID, *, name_sealed: bytes, title_sealed: bytes, language: str
-) -> None:
+    conn: Connection, action_id: UUID, target_id: UUID, *, name_sealed: bytes, title_sealed: bytes, language: str,
+    country: str | None,
+) -> None:  # fmt: skip
     await run(
         conn,
         """
-        INSERT INTO targets (id, action_id, name_sealed, title_sealed, language, position)
-        SELECT %(id)s, %(action)s, %(name)s, %(title)s, %(language)s, count(*) FROM targets WHERE action_id = %(action)s
+        INSERT INTO targets (id, action_id, name_sealed, title_sealed, language, country, position)
+        SELECT %(id)s, %(action)s, %(name)s, %(title)s, %(language)s, %(country)s, count(*)
+        FROM targets WHERE action_id = %(action)s
         """,
         id=target_id, action=action_id, name=name_sealed, title=title_sealed, language=language,
+        country=country,
     )  # fmt: skip
 
 
@@ -241,7 +248,7 @@ async def list_targets(conn: Connection, action_id: UUID) -> list[TargetRow]:
         conn,
         TargetRow,
         """
-        SELECT t.id, t.name_sealed, t.title_sealed, t.language, t.position, a.id AS address_id,
+        SELECT t.id, t.name_sealed, t.title_sealed, t.language, t.country, t.position, a.id AS address_id,
                a.value_sealed AS email_sealed
         FROM targets t JOIN addresses a ON a.owner_id = t.id AND a.channel = 'email'
         WHERE t.action_id = %(id)s ORDER BY t.position

@@ -41,6 +41,15 @@ def _moment(request: web.Request, local: datetime) -> datetime:
     return local if local.tzinfo else local.replace(tzinfo=ZoneInfo(person_of(request).time_zone))
 
 
+def _perhaps(request: web.Request, local: datetime | None) -> datetime | None:
+    return _moment(request, local) if local else None
+
+
+def _typed(at: datetime | None, zone: ZoneInfo) -> str:
+    """A moment as a date field holds it."""
+    return f"{at.astimezone(zone):%Y-%m-%dT%H:%M}" if at else ""
+
+
 async def ask_action(request: web.Request) -> web.Response:
     """An empty action of a case, its deadline as the urgency proposes."""
     return await _ask_action(request, NOTHING_TYPED)
@@ -55,7 +64,7 @@ async def _ask_action(request: web.Request, form: BadForm, status: int = 200) ->
     deadline = runtime.clock() + runtime.config.urgencies[case.urgency].deadline
     return page(
         request, "actions/new.html", status=status, form=form, case=case, config=runtime.config,
-        deadline=f"{deadline.astimezone(ZoneInfo(person.time_zone)):%Y-%m-%dT%H:%M}",
+        deadline=_typed(deadline, ZoneInfo(person.time_zone)),
     )  # fmt: skip
 
 
@@ -70,7 +79,7 @@ async def draft_action(request: web.Request) -> web.Response:
     runtime = runtime_of(request)
     new = steps.NewAction(
         form.kind, form.names_shown, tuple(form.regions), tuple(form.groups), _moment(request, form.deadline),
-        form.language, form.text,
+        form.language, form.text, _perhaps(request, form.waits_until),
     )  # fmt: skip
     action_id = await steps.draft_action(
         runtime.record, runtime.keys, person_of(request), case_id, new, runtime.clock(),
@@ -168,10 +177,10 @@ async def _ask_audience(request: web.Request, form: BadForm, status: int = 200) 
         action = await store.find_action(conn, id_in(request))
     if action is None or not action.is_open_for_changes:
         raise web.HTTPNotFound
-    local = action.deadline_at.astimezone(ZoneInfo(person_of(request).time_zone))
+    zone = ZoneInfo(person_of(request).time_zone)
     return page(
         request, "actions/audience.html", status=status, form=form, action=action, config=runtime.config,
-        deadline=f"{local:%Y-%m-%dT%H:%M}",
+        deadline=_typed(action.deadline_at, zone), waits=_typed(action.waits_until, zone),
     )  # fmt: skip
 
 
@@ -187,6 +196,7 @@ async def change_audience(request: web.Request) -> web.Response:
         await steps.change_audience(
             runtime.record, person_of(request), action_id, regions=form.regions, groups=form.groups,
             names_shown=form.names_shown, deadline_at=_moment(request, form.deadline), now=runtime.clock(),
+            waits_until=_perhaps(request, form.waits_until),
         )  # fmt: skip
     except NotOpenForChanges:
         return page(request, "actions/closed.html", status=409, action_id=action_id)
@@ -195,7 +205,12 @@ async def change_audience(request: web.Request) -> web.Response:
 
 async def ask_target(request: web.Request) -> web.Response:
     """Four fields."""
-    return page(request, "actions/target.html", form=NOTHING_TYPED, action_id=id_in(request))
+    return _ask_target(request, NOTHING_TYPED)
+
+
+def _ask_target(request: web.Request, form: BadForm, status: int = 200) -> web.Response:
+    config = runtime_of(request).config
+    return page(request, "actions/target.html", status=status, form=form, action_id=id_in(request), config=config)
 
 
 async def add_target(request: web.Request) -> web.Response:
@@ -204,9 +219,11 @@ async def add_target(request: web.Request) -> web.Response:
     try:
         form = await read_form(request, TargetForm)
     except BadForm as bad:
-        return page(request, "actions/target.html", status=422, form=bad, action_id=action_id)
+        return _ask_target(request, bad, status=422)
     runtime = runtime_of(request)
-    target = Target(uuid4(), form.name, form.title, form.language, form.email)
+    if form.country and form.country not in runtime.config.countries:
+        raise web.HTTPBadRequest
+    target = Target(uuid4(), form.name, form.title, form.language, form.email, form.country)
     try:
         await steps.add_target(runtime.record, runtime.keys, person_of(request), action_id, target, runtime.clock())
     except NotOpenForChanges:

@@ -130,7 +130,7 @@ async def _preparing(conn: Connection, runtime: Runtime, person: Person, action_
     return Preparing(
         prepared,
         await preview(conn, runtime, prepared),
-        await list_unreached(conn, runtime.keys, prepared, person.language),
+        await list_unreached(conn, runtime, prepared, person.language),
         await missing_now(conn, runtime.config, prepared, runtime.clock()),
         unchecked=frozenset(draft.language for draft in prepared.drafts if not is_checked(draft, withheld)),
         is_own=person.id in await find_barred(conn, prepared.action),

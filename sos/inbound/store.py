@@ -44,7 +44,10 @@ async def plan_reply(
                                 urgency, due_at, expires_at, planned_at)
         SELECT 'reply', %(about)s, %(kind)s, 'contact', c.id, %(channel)s, %(address)s, %(language)s, 0, %(now)s,
                %(until)s, %(now)s
-        FROM contacts c WHERE c.id = %(contact)s AND (NOT c.discreet OR %(kind)s = 'stopped')
+        FROM contacts c
+        WHERE c.id = %(contact)s AND (%(kind)s = 'stopped' OR NOT coalesce(c.discreet, false) AND NOT EXISTS (
+            SELECT FROM deliveries d WHERE d.about = %(about)s AND d.recipient_id = c.id AND d.discreet
+        ))
         ON CONFLICT DO NOTHING
         """,
         about=about, kind=kind, contact=contact_id, channel=channel, address=address_id, language=language, now=now,

@@ -72,9 +72,9 @@ async def render_thanks(runtime: Runtime, conn: Connection, deliveries: Sequence
     messages: dict[int, Message] = {}
     for row in await recipients(conn, list(by_id)):
         delivery = by_id[row.delivery]
-        key = (delivery.about, delivery.language, delivery.channel, row.discreet)
+        key = (delivery.about, delivery.language, delivery.channel, delivery.discreet or row.discreet)
         if key not in molds:
-            molds[key] = await _thanks(runtime, conn, delivery, is_discreet=row.discreet)
+            molds[key] = await _thanks(runtime, conn, delivery, is_discreet=key[-1])
         # Her own page still shows what she signed; the link is the one by which she was asked.
         own = {"link": links.sign(asked_by[row.delivery])} if row.delivery in asked_by else {}
         own |= names_for(runtime, row, delivery.language, delivery.channel)

@@ -124,9 +124,9 @@ async def plan_thanks(conn: Connection, letter: Letter, *, rank: int, now: datet
         conn,
         """
         INSERT INTO deliveries (purpose, about, case_id, recipient_kind, recipient_id, channel, address_id, language,
-                                urgency, due_at, expires_at, planned_at)
+                                urgency, due_at, expires_at, planned_at, discreet, may_wake)
         SELECT 'thanks', %(letter)s, d.case_id, 'contact', e.contact_id, d.channel, d.address_id, e.language, %(rank)s,
-               %(now)s, %(until)s, %(now)s
+               %(now)s, %(until)s, %(now)s, d.discreet, false
         FROM endorsements e
         JOIN deliveries d ON d.id = e.delivery_id
         JOIN contacts c ON c.id = e.contact_id

@@ -6,7 +6,7 @@ Names and addresses stand here sealed, so that none of these objects can spill o
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 from uuid import UUID
 
@@ -78,7 +78,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A person inside a member; languages and channels stand in her order of preference."""
+    """A person inside a member; languages and channels stand in her order of preference.
+
+    Her phone does not ring between `quiet_from` and `quiet_until` by the clock of her time zone, unless she `may_wake`.
+    `discreet`: None leaves it to us.
+    """
 
     id: UUID
     member_id: UUID
@@ -87,14 +91,20 @@ class Contact:
     channels: tuple[ChannelName, ...]
     time_zone: str
     may_sign: bool = False
-    discreet: bool = False
+    discreet: bool | None = None
     paused: bool = False
     gender: Gender | None = None
+    quiet_from: time = time(22)
+    quiet_until: time = time(7)
+    may_wake: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where one channel reaches somebody; found by its blind index, read only with the key file."""
+    """Where one channel reaches somebody; found by its blind index, read only with the key file.
+
+    `country` is that of a phone number, by its prefix.
+    """
 
     id: UUID
     owner_kind: OwnerKind
@@ -103,6 +113,7 @@ class Address:
     value_sealed: bytes
     value_index: bytes
     verified_at: datetime | None = None
+    country: str | None = None
 
 
 class Unacceptable(ValueError):

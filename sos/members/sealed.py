@@ -31,12 +31,13 @@ def open_person(keys: KeyFile, contact_id: UUID, sealed: bytes) -> str:
 
 
 def seal_address(
-    keys: KeyFile, owner: tuple[OwnerKind, UUID], channel: ChannelName, value: str, *, id: UUID | None = None
-) -> Address:
+    keys: KeyFile, owner: tuple[OwnerKind, UUID], channel: ChannelName, value: str, *, id: UUID | None = None,
+    country: str | None = None,
+) -> Address:  # fmt: skip
     """An address of somebody, not verified yet; `id` where it takes the place of an earlier one."""
     address_id = id or uuid4()
     sealed = keys.seal(value, Place("addresses", "value_sealed", address_id))
-    return Address(address_id, *owner, channel, sealed, keys.index(channel, value))
+    return Address(address_id, *owner, channel, sealed, keys.index(channel, value), country=country)
 
 
 def open_address(keys: KeyFile, address_id: UUID, sealed: bytes) -> str:

@@ -48,30 +48,33 @@ async def save_contact(conn: Connection, contact: Contact) -> None:
         conn,
         """
         INSERT INTO contacts
-            (id, member_id, name_sealed, languages, channels, time_zone, may_sign, discreet, paused, gender)
+            (id, member_id, name_sealed, languages, channels, time_zone, may_sign, discreet, paused, gender,
+             quiet_from, quiet_until, may_wake)
         VALUES
             (%(id)s, %(member_id)s, %(name_sealed)s, %(languages)s, %(channels)s, %(time_zone)s,
-             %(may_sign)s, %(discreet)s, %(paused)s, %(gender)s)
+             %(may_sign)s, %(discreet)s, %(paused)s, %(gender)s, %(quiet_from)s, %(quiet_until)s, %(may_wake)s)
         ON CONFLICT (id) DO UPDATE SET
             name_sealed = EXCLUDED.name_sealed, languages = EXCLUDED.languages, channels = EXCLUDED.channels,
             time_zone = EXCLUDED.time_zone, may_sign = EXCLUDED.may_sign, discreet = EXCLUDED.discreet,
-            paused = EXCLUDED.paused, gender = EXCLUDED.gender
+            paused = EXCLUDED.paused, gender = EXCLUDED.gender, quiet_from = EXCLUDED.quiet_from,
+            quiet_until = EXCLUDED.quiet_until, may_wake = EXCLUDED.may_wake
         """,
         **asdict(contact) | {"languages": list(contact.languages), "channels": list(contact.channels)},
     )
 
 
 async def save_address(conn: Connection, address: Address) -> None:
-    """Add an address, or change what it holds. Raises UniqueViolation if another contact has it."""
+    """Add an address, or change what it holds."""
     await run(
         conn,
         """
-        INSERT INTO addresses (id, owner_kind, owner_id, channel, value_sealed, value_index, verified_at)
+        INSERT INTO addresses (id, owner_kind, owner_id, channel, value_sealed, value_index, verified_at, country)
         VALUES
-            (%(id)s, %(owner_kind)s, %(owner_id)s, %(channel)s, %(value_sealed)s, %(value_index)s, %(verified_at)s)
+            (%(id)s, %(owner_kind)s, %(owner_id)s, %(channel)s, %(value_sealed)s, %(value_index)s, %(verified_at)s,
+             %(country)s)
         ON CONFLICT (id) DO UPDATE SET
             value_sealed = EXCLUDED.value_sealed, value_index = EXCLUDED.value_index,
-            verified_at = EXCLUDED.verified_at
+            verified_at = EXCLUDED.verified_at, country = EXCLUDED.country
         """,
         **asdict(address),
     )
@@ -109,7 +112,8 @@ async def find_contact(conn: Connection, contact_id: UUID) -> Contact | None:
         conn,
         Contact,
         """
-        SELECT id, member_id, name_sealed, languages, channels, time_zone, may_sign, discreet, paused, gender
+        SELECT id, member_id, name_sealed, languages, channels, time_zone, may_sign, discreet, paused, gender,
+               quiet_from, quiet_until, may_wake
         FROM contacts WHERE id = %(id)s
         """,
         id=contact_id,
@@ -123,7 +127,7 @@ async def contact_at(conn: Connection, channel: ChannelName, value_index: bytes)
         Contact,
         """
         SELECT c.id, c.member_id, c.name_sealed, c.languages, c.channels, c.time_zone,
-               c.may_sign, c.discreet, c.paused, c.gender
+               c.may_sign, c.discreet, c.paused, c.gender, c.quiet_from, c.quiet_until, c.may_wake
         FROM contacts c JOIN addresses a ON a.owner_kind = 'contact' AND a.owner_id = c.id
         WHERE a.channel = %(channel)s AND a.value_index = %(index)s
         """,
@@ -137,7 +141,8 @@ async def contacts_of(conn: Connection, member_ids: Collection[UUID]) -> list[Co
         conn,
         Contact,
         """
-        SELECT id, member_id, name_sealed, languages, channels, time_zone, may_sign, discreet, paused, gender
+        SELECT id, member_id, name_sealed, languages, channels, time_zone, may_sign, discreet, paused, gender,
+               quiet_from, quiet_until, may_wake
         FROM contacts WHERE member_id = ANY(%(members)s) ORDER BY joined_at, id
         """,
         members=list(member_ids),
@@ -150,7 +155,7 @@ async def addresses_of(conn: Connection, owner_ids: Collection[UUID]) -> list[Ad
         conn,
         Address,
         """
-        SELECT id, owner_kind, owner_id, channel, value_sealed, value_index, verified_at
+        SELECT id, owner_kind, owner_id, channel, value_sealed, value_index, verified_at, country
         FROM addresses WHERE owner_id = ANY(%(owners)s)
         """,
         owners=list(owner_ids),
@@ -163,7 +168,7 @@ async def contact_addresses_at(conn: Connection, spots: Collection[Spot]) -> lis
         conn,
         Address,
         """
-        SELECT a.id, a.owner_kind, a.owner_id, a.channel, a.value_sealed, a.value_index, a.verified_at
+        SELECT a.id, a.owner_kind, a.owner_id, a.channel, a.value_sealed, a.value_index, a.verified_at, a.country
         FROM addresses a
         JOIN unnest(%(channels)s::text[], %(indexes)s::bytea[]) AS spot (channel, value_index)
             ON a.channel = spot.channel AND a.value_index = spot.value_index

@@ -51,6 +51,12 @@ LANGUAGE sql STABLE RETURN CASE
     ELSE (at AT TIME ZONE zone)::time >= quiet_from OR (at AT TIME ZONE zone)::time < quiet_until
 END;
 
+-- When the quiet time is over that a moment lies in.
+CREATE FUNCTION quiet_ends(at timestamptz, zone text, quiet_until time) RETURNS timestamptz
+LANGUAGE sql STABLE RETURN (
+    (at AT TIME ZONE zone)::date + CASE WHEN (at AT TIME ZONE zone)::time < quiet_until THEN 0 ELSE 1 END + quiet_until
+) AT TIME ZONE zone;
+
 -- Two contacts may share a phone or a mailbox; a person is reached by hand where no machine reaches her.
 DROP INDEX one_contact_per_address;
 ALTER TABLE addresses DROP CONSTRAINT addresses_channel_check;

@@ -14,8 +14,9 @@ from sos.members.member import name_in
 from sos.members.sealed import open_address, open_names, open_person
 from sos.messages import Letterbox, Links, Mold, make_mold
 from sos.outreach import store
+from sos.outreach.store import RecipientRow
 from sos.runtime import Runtime
-from sos.texts import moment
+from sos.texts import LANGUAGES, moment
 
 SMS_NAME_UNITS = 60  # of UTF-16: where an SMS has to cut a name
 # As long as a contact's own words can become, and in letters that cost the whole SMS its short alphabet, so that a
@@ -23,25 +24,19 @@ SMS_NAME_UNITS = 60  # of UTF-16: where an SMS has to cut a name
 LONGEST = dict.fromkeys(("name", "organisation", "deadline"), "Ж" * (SMS_NAME_UNITS + 2)) | {"code": "00000"}
 TOKEN_LENGTH = 24
 FIRST_TAP = "ask"
-
-
-def what_of(action: Action, *, discreet: bool) -> str:
-    """Which whole text: a discreet phone gets one that names nobody and nothing."""
-    return "discreet" if discreet else ("call" if action.kind is Kind.LETTER else "alert")
-
-
-def mold(runtime: Runtime, action: Action, language: str, channel: ChannelName, text: Text, *, discreet: bool) -> Mold:
-    """The text of one language and channel, rendered once for everybody who gets it."""
-    what = what_of(action, discreet=discreet)
-    return make_mold(runtime.templates, what, language, channel, title=text.title, summary=text.summary)
+FALLBACK = "message.fallback"
+WHAT = {Kind.LETTER: "call", Kind.ALERT: "alert", Kind.CORRECTION: "correction"}
 
 
 def longest_sms(runtime: Runtime, action: Action, language: str, text: Text) -> str:
     """The longest SMS that this text can become."""
-    rough = mold(runtime, action, language, ChannelName.SMS, text, discreet=False)
+    fallbacks = (str(runtime.templates.catalogue.say(one, FALLBACK)) for one in LANGUAGES)
+    rough = make_mold(
+        runtime.templates, WHAT[action.kind], language, ChannelName.SMS, title=text.title, summary=text.summary,
+        fallback=max(fallbacks, key=len),
+    )  # fmt: skip
     link = f"{runtime.settings.public_url}/s/{'t' * TOKEN_LENGTH}"
-    links = Links(runtime.keys, runtime.settings)
-    return rough.fill(Letterbox(0, ""), {**LONGEST, "link": link}, links=links).text
+    return rough.fill(Letterbox(0, ""), {**LONGEST, "link": link}, links=Links(runtime.keys, runtime.settings)).text
 
 
 async def render(runtime: Runtime, conn: Connection, deliveries: Sequence[Due]) -> Mapping[int, Message]:
@@ -56,32 +51,87 @@ async def _render_action(
     runtime: Runtime, conn: Connection, action_id: UUID, deliveries: Mapping[int, Due]
 ) -> dict[int, Message]:
     action = await actions.find_action(conn, action_id)
-    texts = await actions.published_texts(conn, action_id)
-    molds: dict[tuple[str, ChannelName, bool], Mold] = {}
-    messages: dict[int, Message] = {}
-    for row in await store.recipients(conn, list(deliveries)):
-        delivery = deliveries[row.delivery]
-        key = (delivery.language, delivery.channel, row.discreet)
-        if action is None or delivery.language not in texts:
-            continue
-        if key not in molds:
-            text = texts[delivery.language].text
-            molds[key] = mold(runtime, action, delivery.language, delivery.channel, text, discreet=row.discreet)
-        messages[row.delivery] = _fill(runtime, molds[key], action, row)
-    return messages
+    if action is None:
+        return {}
+    texts = {language: one.text for language, one in (await actions.published_texts(conn, action_id)).items()}
+    writing = Writing(runtime, action, texts)
+    return {
+        row.delivery: writing.write(deliveries[row.delivery], row)
+        for row in await store.recipients(conn, list(deliveries))
+        if deliveries[row.delivery].language in texts
+    }
 
 
-def letterbox(runtime: Runtime, row: store.RecipientRow) -> Letterbox:
+class Writing:
+    """Writes the messages of one action, each text rendered once for all who get the same."""
+
+    def __init__(self, runtime: Runtime, action: Action, texts: Mapping[str, Text]) -> None:
+        self._runtime = runtime
+        self._action = action
+        self._texts = texts
+        self._links = Links(runtime.keys, runtime.settings)
+        self._molds: dict[tuple[str, ChannelName, bool, str, str], Mold] = {}
+
+    def write(self, due: Due, row: RecipientRow) -> Message:
+        """What this recipient gets."""
+        is_discreet = due.discreet or row.discreet
+        country = row.country if due.channel is ChannelName.SMS else ""
+        fallback = "" if due.language == row.first_language else row.first_language
+        key = (due.language, due.channel, is_discreet, country, fallback)
+        mold = self._molds.get(key) or self._molds.setdefault(key, self._mold(*key))
+        link = self._links.sign(due.id)
+        own = {
+            **names_for(self._runtime, row, due.language, due.channel),
+            "link": link,
+            "code": self._links.code(due.id),
+            "deadline": moment(self._action.deadline_at, ZoneInfo(row.time_zone), due.language),
+            "reference": link,
+        }
+        buttons = self._buttons(due, link, is_discreet=is_discreet)
+        return mold.fill(letterbox(self._runtime, row), own, links=self._links, buttons=buttons)
+
+    def _mold(self, language: str, channel: ChannelName, is_discreet: bool, country: str, fallback: str) -> Mold:
+        """The text that a discreet phone gets names nobody and nothing."""
+        what, text = "discreet" if is_discreet else WHAT[self._action.kind], self._texts[language]
+        limits = self._runtime.config.countries.get(country)
+        return make_mold(
+            self._runtime.templates, what, language, channel, title=text.title, summary=text.summary,
+            fallback=self._say_fallback(language, fallback),
+            can_link=limits is None or limits.sms_links, can_reply=limits is None or limits.sms_two_way,
+        )  # fmt: skip
+
+    def _say_fallback(self, language: str, first_language: str) -> str:
+        """That this is not her own language, said in her own if we speak it."""
+        if not first_language:
+            return ""
+        said_in = first_language if first_language in LANGUAGES else language
+        return str(self._runtime.templates.catalogue.say(said_in, FALLBACK))
+
+    def _buttons(self, due: Due, link: str, *, is_discreet: bool) -> tuple[tuple[Button, ...], ...]:
+        """What stands under a Telegram message; a discreet phone shows one word that says nothing."""
+        if due.channel is not ChannelName.TELEGRAM:
+            return ()
+        say = self._runtime.templates.catalogue.say
+        if is_discreet:
+            return ((Button(str(say(due.language, "button.open")), url=link),),)
+        read = (Button(str(say(due.language, "button.read")), url=link),)
+        if self._action.kind is not Kind.LETTER:
+            return (read,)
+        return ((Button(str(say(due.language, "button.sign")), tap=self._links.tap(FIRST_TAP, due.id)),), read)
+
+
+def letterbox(runtime: Runtime, row: RecipientRow) -> Letterbox:
     """A delivery's number, and where it goes."""
     return Letterbox(row.delivery, open_address(runtime.keys, row.address_id, row.address_sealed))
 
 
-def names_for(runtime: Runtime, row: store.RecipientRow, language: str, channel: ChannelName) -> dict[str, str]:
+def names_for(runtime: Runtime, row: RecipientRow, language: str, channel: ChannelName) -> dict[str, str]:
     """What a recipient is called, and her organisation as it writes itself in this language."""
     person = open_person(runtime.keys, row.contact_id, row.contact_sealed)
     organisation = name_in(open_names(runtime.keys, row.member_id, row.member_sealed), language)
-    names = {"name": person, "organisation": organisation}
-    return {slot: shorten(name) for slot, name in names.items()} if channel is ChannelName.SMS else names
+    if channel is ChannelName.SMS:
+        person, organisation = shorten(person), shorten(organisation)
+    return {"name": person, "organisation": organisation}
 
 
 def shorten(name: str) -> str:
@@ -90,31 +140,3 @@ def shorten(name: str) -> str:
     if units[-1] <= SMS_NAME_UNITS:
         return name
     return name[: sum(at < SMS_NAME_UNITS for at in units)].rstrip() + "…"
-
-
-def _fill(runtime: Runtime, mold: Mold, action: Action, row: store.RecipientRow) -> Message:
-    links = Links(runtime.keys, runtime.settings)
-    link = links.sign(row.delivery)
-    own = {
-        **names_for(runtime, row, mold.language, mold.channel),
-        "link": link,
-        "code": links.code(row.delivery),
-        "deadline": moment(action.deadline_at, ZoneInfo(row.time_zone), mold.language),
-        "reference": link,
-    }
-    return mold.fill(letterbox(runtime, row), own, links=links, buttons=_buttons(runtime, mold, action, row, link))
-
-
-def _buttons(
-    runtime: Runtime, mold: Mold, action: Action, row: store.RecipientRow, link: str
-) -> tuple[tuple[Button, ...], ...]:
-    """What stands under a Telegram message; a discreet phone shows one word that says nothing."""
-    if mold.channel is not ChannelName.TELEGRAM:
-        return ()
-    say, links = runtime.templates.catalogue.say, Links(runtime.keys, runtime.settings)
-    if row.discreet:
-        return ((Button(str(say(mold.language, "button.open")), url=link),),)
-    read = (Button(str(say(mold.language, "button.read")), url=link),)
-    if action.kind is not Kind.LETTER:
-        return (read,)
-    return ((Button(str(say(mold.language, "button.sign")), tap=links.tap(FIRST_TAP, row.delivery)),), read)

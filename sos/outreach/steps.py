@@ -1,10 +1,10 @@
 """Looking at what a launch would send, sending now, stopping, and saying stop oneself."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from channels.base import ChannelName
+from channels.segments import segments
 from sos import journal
 from sos.actions import store as actions
 from sos.actions.action import Action, NotReady, State, ready_languages
@@ -21,46 +21,79 @@ from sos.ledger import store as ledger
 from sos.ledger.delivery import HoldScope
 from sos.members.member import StopReason, name_in
 from sos.members.sealed import open_names, open_person
-from sos.outreach import store
+from sos.outreach import planning_store, store
 from sos.outreach.messages import longest_sms
-from sos.outreach.plan import Preview, price
+from sos.outreach.plan import Preview
+from sos.outreach.planning_store import Audience
 from sos.runtime import Runtime
 from sos.staff.staff import Person
+from sos.texts import LANGUAGES
 from sos.triage import store as triage
-from sos.vault import KeyFile
 
 CLOSE_ACTION = "close_action"
 RECALLED = "recalled"
+FIRST_WAVE = "first_wave"
+WEEK = timedelta(days=7)
 
 
 class NotApproved(Exception):
     """There is no standing approval of exactly these texts, this audience and these addressees."""
 
 
-def audience_of(prepared: Prepared) -> store.Audience:
-    """Who is asked, and in which languages."""
-    original = next(draft.language for draft in prepared.drafts if draft.is_original)
-    ready = list(ready_languages(prepared.drafts))
-    return store.Audience(list(prepared.action.regions), list(prepared.action.groups), ready, original)
-
-
 async def preview(conn: Connection, runtime: Runtime, prepared: Prepared) -> Preview:
     """Exactly who would get what: counts by channel and language, SMS segments and money."""
-    groups = await store.preview(conn, audience_of(prepared))
-    texts = {draft.language: draft.text for draft in prepared.drafts}
-    wanted = {group.language for group in groups if group.channel is ChannelName.SMS}
-    sms = {language: longest_sms(runtime, prepared.action, language, texts[language]) for language in wanted}
-    return price(groups, sms, runtime.config.countries)
+    segments = sms_segments(runtime, prepared)
+    audience = audience_of(prepared, runtime.config, segments, runtime.clock())
+    return Preview(tuple(await planning_store.preview(conn, audience)), segments)
 
 
-async def list_unreached(conn: Connection, keys: KeyFile, prepared: Prepared, language: str) -> list[tuple[str, str]]:
+def audience_of(prepared: Prepared, config: Config, segments: Mapping[str, int], now: datetime) -> Audience:
+    """Who is asked and how, by the action and by what config/ says of its urgency and of countries."""
+    action, urgency = prepared.action, config.urgencies[prepared.action.urgency]
+    near = [prepared.case_country] if prepared.case_country else []
+    return Audience(
+        regions=list(action.regions),
+        groups=list(action.groups),
+        ready=list(ready_languages(prepared.drafts)),
+        original=next(draft.language for draft in prepared.drafts if draft.is_original),
+        tongues=list(LANGUAGES),
+        discreet_in=sorted({*near, *(one.country for one in prepared.targets if one.country)}),
+        near=near,
+        rank=urgency.rank,
+        every_way=urgency.ways == "all",
+        minutes_apart=urgency.minutes_apart,
+        email_at_once=urgency.email_at_once,
+        waits_until=action.waits_until,
+        calls=config.sending.calls_a_week,
+        now=now,
+        week_ago=now - WEEK,
+        until=action.deadline_at,
+        languages=list(segments),
+        segments=list(segments.values()),
+        countries=list(config.countries),
+        usd=[country.sms_usd for country in config.countries.values()],
+    )
+
+
+def sms_segments(runtime: Runtime, prepared: Prepared) -> dict[str, int]:
+    """How many segments an SMS of each text takes at most."""
+    return {
+        draft.language: segments(longest_sms(runtime, prepared.action, draft.language, draft.text)).count
+        for draft in prepared.drafts
+    }
+
+
+async def list_unreached(
+    conn: Connection, runtime: Runtime, prepared: Prepared, language: str
+) -> list[tuple[str, str]]:  # fmt: skip
     """Whom no channel reaches: each contact's name, and her organisation's in this language."""
+    keys, audience = runtime.keys, audience_of(prepared, runtime.config, {}, runtime.clock())
     return [
         (
             open_person(keys, one.contact_id, one.contact_sealed),
             name_in(open_names(keys, one.member_id, one.member_sealed), language),
         )
-        for one in await store.unreached(conn, audience_of(prepared))
+        for one in await planning_store.unreached(conn, audience)
     ]
 
 
@@ -76,18 +109,20 @@ async def launch(runtime: Runtime, person: Person, action_id: UUID, now: datetim
         if prepared.action.state is State.LAUNCHED:
             return 0
         await _require_approval(conn, runtime.config, prepared, now)
-        action, audience = prepared.action, audience_of(prepared)
+        action = prepared.action
+        audience = audience_of(prepared, runtime.config, sms_segments(runtime, prepared), now)
         if not await actions.mark_launched(conn, action_id, person.id, now):
             raise NotApproved
         await _publish(conn, prepared, audience.ready)
-        planned = await store.plan_deliveries(
-            conn, audience, action_id=action_id, case_id=action.case_id,
-            rank=runtime.config.urgencies[action.urgency].rank, now=now, until=action.deadline_at,
-        )  # fmt: skip
+        planned = await planning_store.plan_deliveries(
+            conn, audience, runtime.config.sending.first_wave, action_id=action_id, case_id=action.case_id
+        )
+        if planned.first_wave:
+            await hold_store.place_hold(conn, HoldScope.WAVE, str(action_id), FIRST_WAVE, now, people_needed=0)
         await _tell_reporter(conn, action, now)
         await step.ask(CLOSE_ACTION, action_id, action.deadline_at)
-        await journal.note(conn, "action.launched", person.actor, action_id, now, deliveries=planned)
-    return planned
+        await journal.note(conn, "action.launched", person.actor, action_id, now, deliveries=planned.messages)
+    return planned.messages
 
 
 async def _require_approval(conn: Connection, config: Config, prepared: Prepared, now: datetime) -> None:

@@ -149,7 +149,7 @@ class StillActing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case as its labels show it; names, notes and reasons are elsewhere, sealed."""
+    """A case as its labels show it; names, notes and reasons are elsewhere, sealed. `country` is where it happens."""
 
     id: UUID
     report_id: UUID
@@ -167,6 +167,7 @@ class Case:
     decided_at: datetime | None
     mandate: Mandate | None
     ending: Ending | None
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sos.triage.case import (
     Validity,
 )
 
+Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
 Name = Annotated[str, StringConstraints(max_length=500)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=5_000)]
 PerhapsReason = Annotated[str, StringConstraints(max_length=5_000)]
@@ -44,6 +45,7 @@ class CaseForm(SubjectForm):
 
     urgency: Urgency
     working_group: str
+    country: Country | None = None
 
 
 class ConsentForm(BaseModel):

@@ -1,6 +1,6 @@
 """A case from its opening to its end: made of a report, in touch with the reporter, waiting, going on, closed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -50,6 +50,7 @@ async def open_case(
     working_group: str,
     subject: NewSubject,
     now: datetime,
+    country: str | None = None,
 ) -> UUID:
     """Make a case of a report, with a key of its own; its id. Raises NoSuchCase, NotGranted, AlreadyACase.
 
@@ -60,7 +61,7 @@ async def open_case(
         if report is None:
             raise NoSuchCase
         await open_key(step.conn, person, report_id)
-        case = _new_case(config, report, person.id, urgency, working_group, now)
+        case = replace(_new_case(config, report, person.id, urgency, working_group, now), country=country)
         if not await store.insert_case(step.conn, case):
             raise AlreadyACase(await _case_id_of(step.conn, report_id))
         key = new_key()

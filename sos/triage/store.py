@@ -11,7 +11,7 @@ from sos.triage.case import Case, ConsentValue, Ending, Mandate, State, SubjectK
 _CASES: LiteralString = """
     SELECT c.id, c.report_id, c.number, c.urgency, c.owner_id, h.to_id AS handed_to, c.working_group, c.state,
            c.opened_at, c.first_contact_due_at, c.decision_due_at, c.first_contact_at, c.waiting_since,
-           c.decided_at, c.mandate, c.ending
+           c.decided_at, c.mandate, c.ending, c.country
     FROM cases c LEFT JOIN handovers h ON h.case_id = c.id AND h.accepted_at IS NULL AND h.taken_back_at IS NULL
     """
 
@@ -52,14 +52,14 @@ async def insert_case(conn: Connection, case: Case) -> bool:
         conn,
         """
         INSERT INTO cases (id, report_id, number, urgency, owner_id, working_group, state, opened_at,
-                           first_contact_due_at, decision_due_at)
+                           first_contact_due_at, decision_due_at, country)
         VALUES (%(id)s, %(report)s, %(number)s, %(urgency)s, %(owner)s, %(group)s, %(state)s, %(opened_at)s,
-                %(contact_due)s, %(decision_due)s)
+                %(contact_due)s, %(decision_due)s, %(country)s)
         ON CONFLICT (report_id) DO NOTHING
         """,
         id=case.id, report=case.report_id, number=case.number, urgency=case.urgency, owner=case.owner_id,
         group=case.working_group, state=case.state, opened_at=case.opened_at,
-        contact_due=case.first_contact_due_at, decision_due=case.decision_due_at,
+        contact_due=case.first_contact_due_at, decision_due=case.decision_due_at, country=case.country,
     ) == 1  # fmt: skip
 
 

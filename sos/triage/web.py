@@ -71,10 +71,12 @@ async def make_case(request: web.Request) -> web.Response:
         form = await read_form(request, CaseForm)
         if form.working_group not in runtime.config.groups:
             raise BadForm(await _typed(request), {"working_group": Problem("problem.choose")})
+        if form.country and form.country not in runtime.config.countries:
+            raise BadForm(await _typed(request), {"country": Problem("problem.choose")})
         case_id = await steps.open_case(
             runtime.record, runtime.config, person, report_id,
             urgency=form.urgency, working_group=form.working_group,
-            subject=steps.NewSubject(form.kind, form.people, form.name), now=runtime.clock(),
+            subject=steps.NewSubject(form.kind, form.people, form.name), now=runtime.clock(), country=form.country,
         )  # fmt: skip
     except BadForm as bad:
         return await _report_page(request, bad, status=422)

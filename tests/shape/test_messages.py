@@ -11,7 +11,7 @@ from jinja2 import Environment, meta
 
 from channels.base import ChannelName
 from channels.segments import Encoding, segments
-from channels.wording import MARKS
+from channels.wording import MARKS, fill
 from sos.messages import make_mold
 from sos.texts import LANGUAGES, TEMPLATES, Templates
 
@@ -20,6 +20,7 @@ MAIL, PHONE = ("subject.txt", "email.txt"), ("sms.txt", "telegram.html")
 PARTS: Mapping[str, tuple[str, ...]] = {
     "call": MAIL + PHONE,
     "alert": MAIL + PHONE,
+    "correction": MAIL + PHONE,
     "discreet": MAIL + PHONE,
     "notice": MAIL + PHONE,
     "paused": MAIL + PHONE,
@@ -32,11 +33,14 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "stopped": PHONE,
     "ended": PHONE,
 }
+# What differs by country, and by whether a text is in her own language.
+SO = ("can_link", "can_reply", "fallback")
 # What may stand in a message: all of it stands in one part or another, and nothing else does.
 VALUES: Mapping[str, set[str]] = {
-    "call": {"name", "organisation", "title", "summary", "link", "code", "deadline"},
-    "alert": {"name", "title", "summary", "link", "deadline"},
-    "discreet": {"link"},
+    "call": {"name", "organisation", "title", "summary", "link", "code", "deadline", *SO},
+    "alert": {"name", "title", "summary", "link", "deadline", *SO},
+    "correction": {"name", "title", "summary", "link", "can_link", "fallback"},
+    "discreet": {"link", "can_link"},
     "notice": {"link"},
     "paused": {"link"},
     "spending": {"link"},
@@ -48,6 +52,7 @@ VALUES: Mapping[str, set[str]] = {
     "stopped": set(),
     "ended": set(),
 }
+CALLS = ("call", "alert")
 NOTICES = ("notice", "paused", "spending")  # to the staff
 TEXTS = [(what, language, part) for what, language in product(PARTS, LANGUAGES) for part in PARTS[what]]
 SUBJECTS, EMAILS, TELEGRAMS = (
@@ -98,6 +103,7 @@ ORGANISATIONS = {
 MOST_SEGMENTS = {
     "call": (3, 3),
     "alert": (3, 2),
+    "correction": (2, 2),
     "thanks": (3, 3),
     "signed": (2, 2),
     "already": (2, 2),
@@ -141,6 +147,9 @@ def realistic(what: str, language: str, **changes: object) -> dict[str, object]:
         "count_line": "214 organisations and 12 individuals from 63 countries",
         "addressed_to": "José Pérez, Port Holdings Ltd",
         "pages": 8,
+        "can_link": True,
+        "can_reply": True,
+        "fallback": "",
         **changes,
     }
     return {name: values[name] for name in VALUES[what]}
@@ -155,9 +164,15 @@ def variables(what: str, language: str, part: str) -> set[str]:
 
 
 def sms(templates: Templates, what: str, language: str, **changes: object) -> str:
-    """The SMS as it leaves, on one line."""
-    values = realistic(what, language, **changes)
+    """The SMS on one line, with marks for a recipient's own words."""
+    values = {name: value for name, value in realistic(what, language, **changes).items() if name not in MARKS}
     return make_mold(templates, what, language, ChannelName.SMS, **values).wording.text
+
+
+def filled_sms(templates: Templates, what: str, language: str, **changes: object) -> str:
+    """The SMS as it leaves."""
+    words = {name: str(value) for name, value in realistic(what, language, **changes).items() if name in MARKS}
+    return fill(sms(templates, what, language, **changes), words)
 
 
 class Seen(HTMLParser):
@@ -218,7 +233,7 @@ def test_no_text_frightens_or_misleads(what: str, language: str, part: str) -> N
 
 @pytest.mark.parametrize(("language", "part"), list(product(LANGUAGES, PARTS["discreet"])))
 def test_a_discreet_text_names_nobody_and_nothing(language: str, part: str) -> None:
-    assert variables("discreet", language, part) <= {"link"}
+    assert variables("discreet", language, part) <= {"link", "can_link"}
     own_words = source("discreet", language, part)
     assert not re.search(TELLING[language], own_words, re.IGNORECASE)
 
@@ -230,37 +245,62 @@ def test_a_number_that_asked_for_silence_is_told_so_in_words_that_tell_nobody_el
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_sms_of_a_call_says_how_to_sign_and_how_to_hear_no_more(language: str) -> None:
-    text = source("call", language, "sms.txt")
-    assert f"{SIGN_WORD[language]} {{{{ code }}}}" in text
-    assert text.endswith(f": {STOP_WORD[language]}\n")
-    assert source("alert", language, "sms.txt").endswith(f": {STOP_WORD[language]}\n")
+def test_the_sms_of_a_call_says_how_to_sign_and_how_to_hear_no_more(language: str, templates: Templates) -> None:
+    text = sms(templates, "call", language)
+    assert f"{SIGN_WORD[language]} {MARKS['code']}" in text
+    assert text.endswith(f": {STOP_WORD[language]}")
+    assert sms(templates, "alert", language).endswith(f": {STOP_WORD[language]}")
     assert SIGN_WORD[language] in source("unsure", language, "sms.txt")
+
+
+@pytest.mark.parametrize(("what", "language"), list(product(("call", "alert"), LANGUAGES)))
+def test_where_no_reply_arrives_none_is_asked_for(what: str, language: str, templates: Templates) -> None:
+    text = sms(templates, what, language, can_reply=False)
+    assert not re.search(f"{SIGN_WORD[language]} |{STOP_WORD[language]}|{MARKS['code']}", text)
+    assert MARKS["link"] in text
+
+
+@pytest.mark.parametrize(("what", "language"), list(product(("call", "alert", "correction", "discreet"), LANGUAGES)))
+def test_where_links_are_blocked_none_is_sent(what: str, language: str, templates: Templates) -> None:
+    for can_reply in (True, False):
+        text = sms(templates, what, language, can_link=False, **({"can_reply": can_reply} if what in CALLS else {}))
+        assert MARKS["link"] not in text
+        assert text.rstrip()[-1] != ":"
+    if what == "call":  # whoever can neither open a link nor reply is told where else to look
+        assert sms(templates, what, language, can_link=False, can_reply=False) != sms(
+            templates, what, language, can_link=False
+        )
+
+
+@pytest.mark.parametrize(("what", "language", "part"), [one for one in TEXTS if "fallback" in VALUES[one[0]]])
+def test_a_text_in_another_language_than_hers_says_so(
+    what: str, language: str, part: str, templates: Templates
+) -> None:
+    if part != "subject.txt":
+        text = templates.message(what, language, part, **realistic(what, language, fallback="NOT HERS"))
+        assert "NOT HERS" in text
 
 
 @pytest.mark.parametrize(("what", "language"), list(product(MOST_SEGMENTS, LANGUAGES)))
 def test_an_sms_takes_few_segments(what: str, language: str, templates: Templates) -> None:
     assert len(TITLES[language]) == 60
     latin, arabic = MOST_SEGMENTS[what]
-    count = segments(sms(templates, what, language)).count
+    count = segments(filled_sms(templates, what, language)).count
     assert count <= (arabic if language == "ar" else latin)
 
 
 @pytest.mark.parametrize(("what", "language"), IN_SHORT_ALPHABET)
 def test_our_own_words_never_cost_an_sms_the_short_alphabet(what: str, language: str, templates: Templates) -> None:
-    text = sms(templates, what, language, title="P" * 60, organisation="P" * 60)
+    text = filled_sms(templates, what, language, title="P" * 60, organisation="P" * 60)
     assert segments(text).encoding is Encoding.GSM_7
     assert segments(text).count <= 2
 
 
 @pytest.mark.parametrize(("what", "language", "part"), TEXTS)
-def test_a_link_stands_free(what: str, language: str, part: str) -> None:
-    alone_in = {
-        "email.txt": r"\{\{ link \}\}",
-        "sms.txt": r"(.* )?\{\{ link \}\}( .*)?",
-        "telegram.html": r".*<a href=\"\{\{ link \}\}\">.*",
-    }
-    lines = [line for line in source(what, language, part).splitlines() if re.search(r"\{\{ *link", line)]
+def test_a_link_stands_free(what: str, language: str, part: str, templates: Templates) -> None:
+    alone_in = {"email.txt": r"@", "sms.txt": r"(.* )?@( .*)?", "telegram.html": r".*<a href=\"@\">.*"}
+    text = templates.message(what, language, part, **realistic(what, language) | {"link": "@"})
+    lines = [line for line in text.splitlines() if "@" in line]
     assert all(re.fullmatch(alone_in[part], line) for line in lines)
 
 

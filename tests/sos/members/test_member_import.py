@@ -2,22 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
-
-import pytest
 
 from channels.base import ChannelName
 from sos.actor import SYSTEM, Actor
 from sos.config import read_config
-from sos.database import UniqueViolation, value
+from sos.database import value
 from sos.jobs import Record
 from sos.journal import entries
 from sos.members import store
 from sos.members.importing import parse_members
-from sos.members.member import Contact, OwnerKind, StopReason
-from sos.members.sealed import open_address, open_names, open_person, seal_address
+from sos.members.member import Contact, StopReason
+from sos.members.sealed import open_address, open_names, open_person
 from sos.members.steps import ImportResult, import_members, preview_import
 from sos.vault import KeyFile
 
@@ -215,15 +212,3 @@ async def test_two_imports_of_one_list_at_once_add_everybody_once(
     results = await asyncio.gather(bring(record, keys, text), bring(record, keys, text))
     assert sorted(result.contacts_added for result in results) == [0, 2]
     assert await count(record, "contacts") == 2
-
-
-async def test_the_database_itself_refuses_one_address_for_two_contacts(
-    record: Record, keys: KeyFile, list_of: ListOf
-) -> None:
-    await bring(record, keys, list_of({"email": "a@example.org"}))
-    other = seal_address(keys, (OwnerKind.CONTACT, uuid4()), ChannelName.EMAIL, "a@example.org")
-    async with record.step() as step:
-        await store.save_address(step.conn, replace(other, owner_kind=OwnerKind.STAFF))
-    with pytest.raises(UniqueViolation):
-        async with record.step() as step:
-            await store.save_address(step.conn, replace(other, id=uuid4(), owner_id=uuid4()))

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -61,11 +62,18 @@ async def test_a_preview_counts_exactly_what_is_sent(story: Story, seed: int) ->
     seen = await look(story, action_id)
     await story.approve(action_id)
     planned = await story.launch(action_id)
-    sent = await story.rows("SELECT channel, language, recipient_id FROM deliveries")
-    counted = Counter((str(one["channel"]), str(one["language"])) for one in sent)
+    sent = await story.rows(
+        """
+        SELECT channel, language, recipient_id, state::text AS state, due_at > planned_at AS is_later, cost_usd
+        FROM deliveries
+        """
+    )
+    counted = Counter((str(one["channel"]), str(one["language"])) for one in sent if not one["is_later"])
     expected = {(channel, one): count for channel, each in seen.by_channel.items() for one, count in each.items()}
     assert counted == expected
-    assert planned == seen.contacts == len({one["recipient_id"] for one in sent}) == len(sent)
+    assert planned == len(sent) == sum(counted.values()) + seen.later
+    assert seen.contacts == len({one["recipient_id"] for one in sent})
+    assert sum(Decimal(str(one["cost_usd"])) for one in sent) == seen.sms_usd
 
 
 async def test_each_gets_the_first_of_her_languages_that_is_ready_else_the_original(story: Story) -> None:
@@ -85,7 +93,9 @@ async def test_each_is_written_to_on_the_first_of_her_channels_that_works(story:
     stopped = await story.contact(by={TELEGRAM: "72", SMS: "+254700000002"})
     await say_stop(story, stopped, TELEGRAM)
     action_id = await story.launched()
-    sent = await story.rows("SELECT recipient_id, channel FROM deliveries WHERE about = %(id)s", id=action_id)
+    sent = await story.rows(
+        "SELECT recipient_id, channel FROM deliveries WHERE about = %(id)s AND due_at = planned_at", id=action_id
+    )
     assert {one["recipient_id"]: one["channel"] for one in sent} == {both.id: "telegram", stopped.id: "sms"}
 
 

@@ -11,5 +11,5 @@ async def test_contacts_without_a_channel_are_named_with_their_organisation(stor
     await story.contact(member_id, name="On leave", by={}, paused=True)
     prepared = await story.prepared(await story.ready())
     async with story.runtime.record.reading() as conn:
-        found = await list_unreached(conn, story.runtime.keys, prepared, "en")
+        found = await list_unreached(conn, story.runtime, prepared, "en")
     assert found == [("Zahra Karimi", "River Keepers")]
