@@ -53,6 +53,7 @@ class Message:
     message_id: str = ""
     return_path: str = ""
     unsubscribe_url: str = ""
+    unsubscribe_mail: str = ""
     callback_url: str = ""
     reference: str = ""
 

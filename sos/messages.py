@@ -14,6 +14,8 @@ _MARKING = dict.fromkeys(map(ord, "\ue000\ue001\u202a\u202b\u202c\u202d\u202e"))
 NAMES = frozenset({"name", "organisation"})  # may be written in another direction than the text around them
 # What each purpose of a signed link may be used for.
 SIGN, TAP, UNSUBSCRIBE, RECEIPT = "sign", "tap", "unsubscribe", "receipt"
+BOUNCE, UNSUBSCRIBE_MAIL = "bounce", "unsubscribe-mail"
+_MAIL_PURPOSES = {"b": BOUNCE, "u": UNSUBSCRIBE_MAIL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class Mold:
             buttons=buttons,
             attachments=attachments,
             message_id=links.message_id(box.delivery) if by_email else "",
+            return_path=links.return_path(box.delivery) if by_email else "",
             unsubscribe_url=links.unsubscribe(box.delivery) if by_email and may_unsubscribe else "",
+            unsubscribe_mail=links.unsubscribe_mail(box.delivery) if by_email and may_unsubscribe else "",
             callback_url=links.callback(box.delivery) if self.channel is ChannelName.SMS else "",
             reference=own.get("reference", ""),
         )
@@ -100,6 +104,27 @@ class Links:
 
     def unsubscribe(self, delivery: int) -> str:
         return f"{self.settings.public_url}/u/{self.keys.link(UNSUBSCRIBE, delivery)}"
+
+    def return_path(self, delivery: int) -> str:
+        """Where a bounce comes home to; empty where no domain takes them."""
+        return self._mail_address("b", delivery)
+
+    def unsubscribe_mail(self, delivery: int) -> str:
+        """Where any mail says stop (RFC 8058); empty where no domain takes it."""
+        return self._mail_address("u", delivery)
+
+    def _mail_address(self, letter: str, delivery: int) -> str:
+        domain = self.settings.bounce_domain
+        return f"{letter}+{self.keys.mail_link(_MAIL_PURPOSES[letter], delivery)}@{domain}" if domain else ""
+
+    def read_mail_address(self, address: str) -> tuple[str, int] | None:
+        """The purpose and the delivery of one of these addresses, or None for one that we did not give out."""
+        local, _, domain = address.lower().rpartition("@")
+        letter, _, token = local.partition("+")
+        if domain != self.settings.bounce_domain or letter not in _MAIL_PURPOSES:
+            return None
+        delivery = self.keys.read_mail_link(_MAIL_PURPOSES[letter], token)
+        return None if delivery is None else (_MAIL_PURPOSES[letter], delivery)
 
     def callback(self, delivery: int) -> str:
         return f"{self.settings.public_url}/in/sms/{self.keys.link(RECEIPT, delivery)}"

@@ -1,6 +1,7 @@
 """Settings, read once from the environment and from secret files; whatever is wrong is named in one line."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from channels.base import ChannelName, SmtpServer, TelegramBot, TwilioAccount
 
+LONGEST_DOMAIN = 253
+DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # RFC 1035, 2.3.1
 SMTP_SECURITY = {"smtps": "tls", "smtp+starttls": "starttls", "smtp": "none"}
 
 
@@ -27,6 +30,9 @@ class Settings:
     public_url: str
     instance: str
     smtp: SmtpServer | None
+    bounce_domain: str
+    lmtp_host: str
+    lmtp_port: int
     twilio: TwilioAccount | None
     telegram: TelegramBot | None
 
@@ -103,6 +109,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         public_url=_public_url(env, port),
         instance=env.text("SOS_INSTANCE", ""),
         smtp=_smtp(env) if env.has("SOS_SMTP_URL", "SOS_MAIL_FROM") else None,
+        bounce_domain=_bounce_domain(env),
+        lmtp_host=env.text("SOS_LMTP_HOST", "127.0.0.1"),
+        lmtp_port=env.number("SOS_LMTP_PORT", 2424),
         twilio=_twilio(env) if env.has("SOS_TWILIO_SID", "SOS_TWILIO_FROM") else None,
         telegram=_telegram(env) if env.has("SOS_TELEGRAM_TOKEN_FILE") else None,
     )
@@ -161,6 +170,14 @@ def _smtp(env: _Environment) -> SmtpServer:
         password=env.secret("SOS_SMTP_PASSWORD_FILE") if parts.username else "",
         ca_file=env.text("SOS_SMTP_CA_FILE", ""),
     )
+
+
+def _bounce_domain(env: _Environment) -> str:
+    """The domain of return paths, in small letters; empty where bounces do not come home."""
+    domain = env.text("SOS_BOUNCE_DOMAIN", "").lower()
+    if domain and (len(domain) > LONGEST_DOMAIN or not DOMAIN.fullmatch(domain)):
+        raise BadSetting("SOS_BOUNCE_DOMAIN should be a domain like bounces.network.example, in ASCII")
+    return domain
 
 
 def _twilio(env: _Environment) -> TwilioAccount:

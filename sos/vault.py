@@ -197,15 +197,32 @@ class KeyFile:
 
     def link(self, purpose: str, number: int) -> str:
         """A token of 24 characters for row `number`, good for one purpose only."""
-        row = number.to_bytes(LINK_ID_BYTES, "big")
-        return base64.urlsafe_b64encode(row + self._mac(self._current, purpose, row)[:LINK_MAC_BYTES]).decode()
+        return base64.urlsafe_b64encode(self._sign(purpose, number)).decode()
 
     def read_link(self, purpose: str, token: str) -> int | None:
         """The row that a token names, or None for one that we did not sign."""
         try:
-            raw = base64.b64decode(token, altchars=b"-_", validate=True)
+            return self._signed(purpose, base64.b64decode(token, altchars=b"-_", validate=True))
         except ValueError:
             return None
+
+    def mail_link(self, purpose: str, number: int) -> str:
+        """The same for the local part of a mail address, whose case some mail systems change: 36 characters."""
+        return self._sign(purpose, number).hex()
+
+    def read_mail_link(self, purpose: str, token: str) -> int | None:
+        """The row that such a token names in any case of letters, or None for one that we did not sign."""
+        try:
+            raw = bytes.fromhex(token)
+        except ValueError:
+            return None
+        return self._signed(purpose, raw) if raw.hex() == token.lower() else None  # fromhex passes over spaces
+
+    def _sign(self, purpose: str, number: int) -> bytes:
+        row = number.to_bytes(LINK_ID_BYTES, "big")
+        return row + self._mac(self._current, purpose, row)[:LINK_MAC_BYTES]
+
+    def _signed(self, purpose: str, raw: bytes) -> int | None:
         row, mac = raw[:LINK_ID_BYTES], raw[LINK_ID_BYTES:]
         good = [hmac.compare_digest(mac, self._mac(key, purpose, row)[:LINK_MAC_BYTES]) for key in self._keys]
         return int.from_bytes(row, "big") if any(good) else None

@@ -34,6 +34,7 @@ def make_settings(
     return Settings(
         database_url=database_url, redis_url=redis_url, key_file=key_file, host="127.0.0.1", port=8080,
         public_url="http://localhost:8080", instance="", smtp=smtp, twilio=None, telegram=None,
+        bounce_domain="", lmtp_host="127.0.0.1", lmtp_port=2424,
     )  # fmt: skip
 
 

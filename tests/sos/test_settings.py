@@ -32,6 +32,9 @@ def complete(secret_file: str) -> dict[str, str]:
         "SOS_SMTP_URL": "smtps://us%40er@mail.example",
         "SOS_SMTP_PASSWORD_FILE": secret_file,
         "SOS_MAIL_FROM": "sos@sos.example",
+        "SOS_BOUNCE_DOMAIN": "Bounces.sos.example",
+        "SOS_LMTP_HOST": "0.0.0.0",
+        "SOS_LMTP_PORT": "24",
         "SOS_TWILIO_SID": "AC1",
         "SOS_TWILIO_TOKEN_FILE": secret_file,
         "SOS_TWILIO_FROM": "+15005550006",
@@ -64,6 +67,7 @@ def test_a_complete_environment_is_read(complete: dict[str, str]) -> None:
     assert settings.providers == (ChannelName.EMAIL, ChannelName.SMS, ChannelName.TELEGRAM)
     assert settings.smtp
     assert (settings.smtp.username, settings.smtp.port, settings.smtp.password) == ("us@er", 465, SECRET)
+    assert (settings.bounce_domain, settings.lmtp_host, settings.lmtp_port) == ("bounces.sos.example", "0.0.0.0", 24)
     assert settings.twilio
     assert settings.telegram
     assert settings.twilio.token == settings.telegram.token == SECRET
@@ -76,6 +80,7 @@ def test_the_least_environment_is_this_machine_without_a_provider(least: dict[st
     assert (settings.host, settings.port, settings.public_url) == ("127.0.0.1", 8080, "http://localhost:8080")
     assert settings.database_url == least["SOS_DATABASE_URL"]
     assert settings.redis_url == least["SOS_REDIS_URL"]
+    assert (settings.bounce_domain, settings.lmtp_host, settings.lmtp_port) == ("", "127.0.0.1", 2424)
     assert settings.providers == ()
     assert not settings.is_secure
 
@@ -115,6 +120,10 @@ def test_half_of_a_provider_is_no_provider_and_its_other_half_is_named(complete:
     ("name", "value"),
     [
         ("SOS_PORT", "0"), ("SOS_PORT", "65536"), ("SOS_PORT", "http"), ("SOS_PORT", "-1"), ("SOS_PORT", "80.0"),
+        ("SOS_LMTP_PORT", "lmtp"), ("SOS_BOUNCE_DOMAIN", "bounces"), ("SOS_BOUNCE_DOMAIN", "@sos.example"),
+        ("SOS_BOUNCE_DOMAIN", "bounces.señal.example"), ("SOS_BOUNCE_DOMAIN", "a b.example"),
+        ("SOS_BOUNCE_DOMAIN", "-a.example"), ("SOS_BOUNCE_DOMAIN", "sos.example."),
+        ("SOS_BOUNCE_DOMAIN", ".".join(["a" * 60] * 5)), ("SOS_BOUNCE_DOMAIN", "a" * 64 + ".example"),
         ("SOS_SMS_PER_SECOND", "0"), ("SOS_SMS_PER_SECOND", "many"),
         ("SOS_PUBLIC_URL", "http://sos.example"), ("SOS_PUBLIC_URL", "sos.example"), ("SOS_PUBLIC_URL", "https://"),
         ("SOS_PUBLIC_URL", "https://[::1"), ("SOS_PUBLIC_URL", "https://sos.example:port"),

@@ -119,6 +119,7 @@ def test_after_a_rotation_links_and_proofs_in_messages_that_left_are_still_good(
     before, after = KeyFile({1: b"1" * 32}), KeyFile({1: b"1" * 32, 2: b"2" * 32})
 
     assert after.read_link("sign", before.link("sign", 42)) == 42
+    assert after.read_mail_link("bounce", before.mail_link("bounce", 42)) == 42
     assert after.proves("read", "x", before.proof("read", "x"))
     assert after.short_code("sms", 42) == before.short_code("sms", 42)
     assert after.index("email", "a@b.example") == before.index("email", "a@b.example")
@@ -145,6 +146,32 @@ def test_a_link_with_one_other_letter_is_nobodys(number: int, at: int, letter: s
     changed = token[:at] + letter + token[at + 1 :]
 
     assert changed == token or KEYS.read_link("sign", changed) is None
+
+
+@given(ROWS, st.sets(st.integers(0, 35)))
+def test_a_link_for_a_mail_address_is_read_in_any_case_of_letters(number: int, capitals: set[int]) -> None:
+    token = KEYS.mail_link("bounce", number)
+    changed = "".join(letter.upper() if at in capitals else letter for at, letter in enumerate(token))
+
+    assert len(token) == 36
+    assert token == token.lower()
+    assert KEYS.read_mail_link("bounce", changed) == number
+    assert KEYS.read_mail_link("unsubscribe-mail", changed) is None
+
+
+@given(st.one_of(st.text(max_size=50), st.binary(max_size=30).map(bytes.hex)))
+def test_a_made_up_link_for_a_mail_address_is_nobodys(token: str) -> None:
+    assert KEYS.read_mail_link("bounce", token) is None
+
+
+@given(ROWS, st.integers(0, 35), st.sampled_from("0123456789abcdefx \u0660\uff41"))
+def test_a_link_for_a_mail_address_with_one_other_letter_is_nobodys(number: int, at: int, letter: str) -> None:
+    token = KEYS.mail_link("bounce", number)
+    changed = token[:at] + letter + token[at + 1 :]
+
+    assert changed == token or KEYS.read_mail_link("bounce", changed) is None
+    assert KEYS.read_mail_link("bounce", token[:at] + " " + token[at:]) is None
+    assert KEYS.read_mail_link("bounce", token + token) is None
 
 
 @given(ROWS, st.integers(4, 8))
