@@ -211,7 +211,7 @@ def why_stop(channel: ChannelName, reason: str) -> StopReason | None:
 
 # The reasons as channels/ word them: reply and enhanced codes (RFC 5321, 3463), Twilio's codes, Telegram's errors.
 _SAYS_STOP = (
-    (ChannelName.EMAIL, r"55\d 5\.1\.|55[013] to RCPT|5\.1\.", StopReason.BOUNCED),
+    (ChannelName.EMAIL, r"(55\d )?5\.(1\.|2\.1\b)|55[013] to RCPT", StopReason.BOUNCED),
     (ChannelName.SMS, r"(Twilio )?21610$", StopReason.OPTED_OUT),
     (ChannelName.SMS, r"(Twilio )?(21211|21214|21217|21614|30005|30006)$", StopReason.WRONG_NUMBER),
     (ChannelName.TELEGRAM, r"Forbidden", StopReason.BLOCKED),
