@@ -22,6 +22,7 @@ from sos.database import NoSuchRow, SchemaBehind, UniqueViolation, migrate, open
 from sos.embedded import CannotServe
 from sos.jobs import Record, RedisBell
 from sos.log import configure_log
+from sos.mailroom import receive_until_stopped
 from sos.members.importing import parse_members
 from sos.members.steps import ImportResult, import_members, preview_import
 from sos.network import AlreadyFounded, found_network
@@ -111,6 +112,14 @@ def worker() -> None:
     """A worker process."""
     configure_log("worker")
     run_worker(settings_now())
+
+
+@main.command()
+@plainly
+def mail() -> None:
+    """The mail process: bounces, and mails that say stop."""
+    configure_log("mail")
+    run(receive_until_stopped(settings_now()))
 
 
 @main.command(name="migrate")

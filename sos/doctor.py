@@ -40,6 +40,7 @@ async def examine(environment: Mapping[str, str]) -> list[Finding]:
     except BadSetting as wrong:
         return [Finding("settings", False, str(wrong))]
     findings = [Finding("settings", True, "complete"), _key_file(settings), await _redis(settings), _disk()]
+    findings += _bounces(settings)
     try:
         async with connect(settings.database_url) as conn:
             findings += await _database(conn, settings)
@@ -54,6 +55,16 @@ def _key_file(settings: Settings) -> Finding:
     except BadKeyFile:
         return Finding("key file", False, "missing, damaged, or readable by others")
     return Finding("key file", True, "readable by its owner only")
+
+
+def _bounces(settings: Settings) -> list[Finding]:
+    """Only where mail really leaves can it come back."""
+    if not settings.smtp:
+        return []
+    if not settings.bounce_domain:
+        missing = "SOS_BOUNCE_DOMAIN is missing: bounces will not come home, and dead addresses are written to again"
+        return [Finding("bounces", False, missing)]
+    return [Finding("bounces", True, f"come home to {settings.bounce_domain}, if its MX record leads here")]
 
 
 async def _redis(settings: Settings) -> Finding:

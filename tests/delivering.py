@@ -68,7 +68,9 @@ class Delivering:
 
 
 @asynccontextmanager
-async def open_delivering(database_url: str, redis_url: str, directory: Path) -> AsyncIterator[Delivering]:
+async def open_delivering(
+    database_url: str, redis_url: str, directory: Path, *, bounce_domain: str = ""
+) -> AsyncIterator[Delivering]:
     """A real network with every provider."""
     async with AsyncExitStack() as stack:
         mail = await stack.enter_async_context(MailSink())
@@ -76,7 +78,7 @@ async def open_delivering(database_url: str, redis_url: str, directory: Path) ->
         telegram = await stack.enter_async_context(TelegramStandIn(webhook_url=f"{PUBLIC}/in/telegram"))
         settings = replace(
             make_settings(database_url, redis_url, directory, smtp=mail.server), public_url=PUBLIC,
-            twilio=twilio.account, telegram=telegram.bot,
+            twilio=twilio.account, telegram=telegram.bot, bounce_domain=bounce_domain,
         )  # fmt: skip
         session = await stack.enter_async_context(aiohttp.ClientSession())
         channels: Channels = {

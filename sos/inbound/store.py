@@ -53,3 +53,28 @@ async def plan_reply(
         about=about, kind=kind, contact=contact_id, channel=channel, address=address_id, language=language, now=now,
         until=until,
     )  # fmt: skip
+
+
+async def count_policy_bounce(conn: Connection, delivery_id: int, now: datetime, *, since: datetime) -> int:
+    """Keep a bounce that is our fault; how many recipients such bounces have come from since then.
+
+    Each recipient counts once, so that no single server can close the channel; whoever counts waits for the others.
+    """
+    await run(conn, "LOCK TABLE policy_bounces IN SHARE ROW EXCLUSIVE MODE")
+    await run(
+        conn,
+        """
+        INSERT INTO policy_bounces (delivery_id, came_at) VALUES (%(id)s, %(now)s) ON CONFLICT DO NOTHING
+        """,
+        id=delivery_id, now=now,
+    )  # fmt: skip
+    return int(
+        await value(
+            conn,
+            """
+            SELECT count(DISTINCT d.recipient_id) FROM policy_bounces b JOIN deliveries d ON d.id = b.delivery_id
+            WHERE b.came_at > %(since)s
+            """,
+            since=since,
+        )
+    )

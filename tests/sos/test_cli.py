@@ -49,7 +49,7 @@ def founded(environment: dict[str, str]) -> dict[str, str]:
 
 def sos(environment: dict[str, str], *command: str, typed: str = "") -> Result:
     """Run the command as somebody would type it."""
-    names = dict.fromkeys(("SOS_SMTP_URL", "SOS_TWILIO_SID", "SOS_TELEGRAM_TOKEN_FILE"), "")
+    names = dict.fromkeys(("SOS_SMTP_URL", "SOS_TWILIO_SID", "SOS_TELEGRAM_TOKEN_FILE", "SOS_BOUNCE_DOMAIN"), "")
     return CliRunner().invoke(main, command, input=typed, env={**names, **environment})
 
 
@@ -84,7 +84,9 @@ def test_a_network_is_founded_and_its_recovery_key_is_shown_once(environment: di
     assert "not the recovery key" in wrong.output
 
 
-@pytest.mark.parametrize("command", [["web"], ["worker"], ["migrate"], ["doctor"], ["member", "import", "LIST"]])
+@pytest.mark.parametrize(
+    "command", [["web"], ["worker"], ["mail"], ["migrate"], ["doctor"], ["member", "import", "LIST"]]
+)
 @pytest.mark.parametrize("missing", ["SOS_DATABASE_URL", "SOS_REDIS_URL", "SOS_KEY_FILE"])
 def test_a_missing_setting_stops_every_command_with_one_line(tmp_path: Path, command: list[str], missing: str) -> None:
     (tmp_path / "list.csv").write_text(LIST)
@@ -110,6 +112,13 @@ def test_a_real_network_without_a_mail_relay_does_not_start(founded: dict[str, s
 
     assert is_one_line(result)
     assert "SOS_SMTP_URL" in result.output
+
+
+def test_without_a_bounce_domain_there_is_no_mail_to_take() -> None:
+    result = sos(NOWHERE, "mail")
+
+    assert is_one_line(result)
+    assert "SOS_BOUNCE_DOMAIN" in result.output
 
 
 def test_a_database_that_does_not_answer_is_one_line() -> None:

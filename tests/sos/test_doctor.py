@@ -111,6 +111,13 @@ async def test_a_provider_beside_a_practice_network_is_bad(environment: dict[str
     assert "practice network" in (await bad(environment))["providers"]
 
 
+async def test_where_mail_leaves_but_bounces_cannot_come_home_it_is_said_plainly(environment: dict[str, str]) -> None:
+    environment |= {"SOS_SMTP_URL": "smtp://localhost:25", "SOS_MAIL_FROM": "sos@sos.example"}
+
+    assert "bounces will not come home" in (await bad(environment))["bounces"]
+    assert "bounces" not in await bad(environment | {"SOS_BOUNCE_DOMAIN": "bounces.sos.example"})
+
+
 async def test_a_full_disk_is_bad(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 5 * 1024**2))
 
