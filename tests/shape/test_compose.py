@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
+from sos.mailroom import LARGEST_MAIL_BYTES
+
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("web", "worker", "migrate")
+OURS = ("web", "worker", "mail", "migrate")
 READ = frozenset(re.findall(r'"(SOS_[A-Z_]+)"', (ROOT / "sos" / "settings.py").read_text("utf-8")))
 # What the code can do without: addresses of stand-ins.
 ONLY_FOR_TESTS = {"SOS_TWILIO_URL", "SOS_TELEGRAM_URL"}
@@ -52,10 +54,38 @@ def test_web_and_worker_can_be_scaled() -> None:
         assert not {"container_name", "ports"} & set(SERVICES[name])
 
 
-def test_only_the_proxy_is_reached_from_outside_and_the_record_reaches_nothing() -> None:
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
+def test_only_the_proxy_and_the_mx_are_reached_from_outside_and_the_record_reaches_nothing() -> None:
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"proxy", "mx"}
     assert COMPOSE["networks"]["inside"]["internal"] is True
     assert {tuple(SERVICES[name]["networks"]) for name in ("database", "doorbell")} == {("inside",)}
+
+
+def test_the_process_that_reads_mail_reaches_nothing_outside() -> None:
+    assert SERVICES["mail"]["networks"] == ["inside", "mail"]
+    assert COMPOSE["networks"]["mail"]["internal"] is True
+
+
+def test_mail_for_the_bounce_domain_is_handed_to_the_process_that_reads_it() -> None:
+    relay, mx = SERVICES["relay"]["environment"], SERVICES["mx"]["environment"]
+    door = f"lmtp:inet:mail:{SERVICES['mail']['environment']['SOS_LMTP_PORT']}"
+    assert relay["POSTFIX_transport_maps"] == f"inline:{{${{SOS_BOUNCE_DOMAIN}}={door}}}"
+    assert mx["POSTFIX_relay_transport"] == door
+    assert "mail" in SERVICES["relay"]["networks"]
+    assert "mail" in SERVICES["mx"]["networks"]
+
+
+def test_the_relay_lets_mail_with_a_return_path_leave() -> None:
+    assert SERVICES["relay"]["environment"]["ALLOWED_SENDER_DOMAINS"].split()[-1] == "${SOS_BOUNCE_DOMAIN}"
+
+
+def test_the_mx_relays_for_nobody_and_takes_nothing_that_it_would_have_to_send_back() -> None:
+    mx = SERVICES["mx"]["environment"]
+    assert mx["POSTFIX_mynetworks"] == "127.0.0.1/32"
+    assert mx["POSTFIX_relay_domains"] == "${SOS_BOUNCE_DOMAIN}"
+    for gate in ("POSTFIX_smtpd_relay_restrictions", "POSTFIX_smtpd_recipient_restrictions"):
+        assert mx[gate].startswith("reject_unauth_destination")
+    assert "reject_unverified_recipient" in mx["POSTFIX_smtpd_recipient_restrictions"]
+    assert int(mx["POSTFIX_message_size_limit"]) < LARGEST_MAIL_BYTES
 
 
 def test_every_image_names_its_version() -> None:
