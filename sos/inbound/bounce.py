@@ -137,13 +137,15 @@ def _recipients(part: Message) -> Iterator[Message]:
 
 
 def _news_of(fields: Message) -> News:
-    """The news of one recipient: only what is said to have failed has failed, and only by a status of class 5."""
+    """The news of one recipient: only what is said to have failed has failed; class 4 means that a relay gave up."""
     actions = {_words(action).partition(" ")[0].lower() for action in fields.get_all("Action", [])}
     said, told = _words(fields.get("Status", "")), _words(fields.get("Diagnostic-Code", ""))
     status = _STATUS.match(said)
     kind = status[0][0] if status else _kind_of(told)
     if actions == {"delivered"} and kind == "2":
         return News(Fate.DELIVERED)
+    if actions == {"failed"} and kind == "4":
+        return News(Fate.FAILED, status[0] if status else "4.0.0")
     if actions == {"failed"} and kind == "5":
         return _failure(status[0] if status else "5.0.0", f"{said} {told}")
     return News(Fate.UNDECIDED)

@@ -21,6 +21,7 @@ from sos import mailroom
 from sos.database import Connection
 from sos.embedded import EmbeddedPostgres
 from sos.inbound.store import count_policy_bounce
+from sos.intake.report import Urgency
 from sos.ledger import hold_store
 from sos.letters.steps import release, typeset_letter
 from sos.mailroom import open_mailroom
@@ -282,8 +283,9 @@ async def test_policy_bounces_of_more_than_an_hour_ago_are_forgotten(home: Home)
 
 async def test_one_recipients_server_cannot_close_the_channel(home: Home) -> None:
     await home.delivering.story.contact()
+    case_id = await home.delivering.story.case(urgency=Urgency.LIFE)
     for _ in range(11):
-        await home.delivering.story.launched()
+        await home.delivering.story.launched(case_id=case_id)
     await home.delivering.send()
     for one in home.delivering.mail.mails:
         assert await home.write(one.sender, mail=POLICY.raw) == [TAKEN]

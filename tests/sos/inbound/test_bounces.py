@@ -82,16 +82,28 @@ def test_a_failure_is_hers_ours_or_neither(status: str, diagnostic: str, news: N
 @pytest.mark.parametrize(
     ("status", "diagnostic", "action"),
     [
-        ("4.4.1", "", "delayed"), ("5.1.1", "", "delayed"), ("4.2.2", "smtp; 452 4.2.2 full", "failed"),
-        ("4.4.7", "smtp; 550 5.1.1 said once", "failed"), ("2.1.5", "", "relayed"), ("2.1.5", "", "expanded"),
+        ("4.4.1", "", "delayed"), ("5.1.1", "", "delayed"), ("2.1.5", "", "relayed"), ("2.1.5", "", "expanded"),
         ("5.1.1", "", "relayed"), ("5.1.1", "", "delivered"), ("2.0.0", "", "failed"), ("5.1.1", "", "expired"),
-        ("", "X-Postfix; unknown user", "failed"), ("", "smtp; 450 try later", "failed"), ("five", "", "failed"),
+        ("", "X-Postfix; unknown user", "failed"), ("five", "", "failed"),
     ],
 )  # fmt: skip
 def test_what_is_not_decided_changes_nothing(status: str, diagnostic: str, action: str) -> None:
     news = told(status, diagnostic, action)
     assert news == News(UNDECIDED)
     assert news.receipt is None
+
+
+@pytest.mark.parametrize(
+    ("status", "diagnostic", "told_as"),
+    [
+        ("4.4.7", "smtp; 550 5.1.1 said once", "4.4.7"), ("4.2.2", "smtp; 452 4.2.2 full", "4.2.2"),
+        ("", "smtp; 450 try later", "4.0.0"),
+    ],
+)  # fmt: skip
+def test_where_a_relay_gave_up_it_failed_and_nobodys_address_is_to_blame(
+    status: str, diagnostic: str, told_as: str
+) -> None:
+    assert told(status, diagnostic) == News(FAILED, told_as)
 
 
 def test_a_notification_without_any_action_says_nothing() -> None:
