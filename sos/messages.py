@@ -13,6 +13,8 @@ from sos.vault import KeyFile
 _MARKING = dict.fromkeys(map(ord, "\ue000\ue001\u202a\u202b\u202c\u202d\u202e"))
 NAMES = frozenset({"name", "organisation"})  # may be written in another direction than the text around them
 # What each purpose of a signed link may be used for.
+# The verbs of the buttons that stand under a first message; what each asks next is inbound's.
+FIRST_TAP, SEEN_TAP = "ask", "seen"
 SIGN, TAP, UNSUBSCRIBE, RECEIPT = "sign", "tap", "unsubscribe", "receipt"
 BOUNCE, UNSUBSCRIBE_MAIL = "bounce", "unsubscribe-mail"
 _MAIL_PURPOSES = {"b": BOUNCE, "u": UNSUBSCRIBE_MAIL}

@@ -49,6 +49,7 @@ ROUTES = (
     get("/s/{token}", P.LINK, endorsements.show),
     post("/s/{token}", P.LINK, endorsements.sign),
     post("/s/{token}/withdraw", P.LINK, endorsements.take_back),
+    post("/s/{token}/seen", P.LINK, endorsements.see),
     get("/r/{lang}/{id}/{proof}", P.LINK, endorsements.read),
     get("/u/{token}", P.LINK, outreach.ask_opt_out),
     post("/u/{token}", P.LINK, outreach.opt_out),

@@ -290,9 +290,12 @@ class Story:
     # Answers
 
     async def delivery(self, action_id: UUID, contact: Reached) -> int:
-        """The number of the message by which she was asked."""
+        """The number of the message by which she was asked first."""
         (found,) = await self.rows(
-            "SELECT id FROM deliveries WHERE about = %(about)s AND recipient_id = %(id)s AND purpose = 'action'",
+            """
+            SELECT id FROM deliveries WHERE about = %(about)s AND recipient_id = %(id)s AND purpose = 'action'
+            ORDER BY step, id LIMIT 1
+            """,
             about=action_id, id=contact.id,
         )  # fmt: skip
         return int(str(found["id"]))

@@ -63,9 +63,13 @@ class Invitation:
     address_id: UUID
     address_sealed: bytes
 
+    def is_running(self, now: datetime) -> bool:
+        """Whether it is still going on."""
+        return self.state is State.LAUNCHED and now < self.deadline_at
+
     def is_open(self, now: datetime) -> bool:
         """Whether an answer still counts."""
-        return self.kind is Kind.LETTER and self.state is State.LAUNCHED and now < self.deadline_at
+        return self.kind is Kind.LETTER and self.is_running(now)
 
     def require(self, answer: Answer, now: datetime) -> None:
         """Raises Ended, NotHers."""

@@ -10,7 +10,7 @@ from sos.database import Connection
 from sos.endorsements import store
 from sos.endorsements.endorsement import Answer, Became, Door, Ended, Invitation
 from sos.jobs import Record
-from sos.ledger import store as ledger
+from sos.ledger import steps as ledger
 from sos.members.member import name_in
 from sos.members.sealed import open_names, open_person
 from sos.vault import KeyFile, Place
@@ -38,7 +38,7 @@ async def answer(
         new = await _new_answer(step.conn, keys, invitation, given, door, now)
         if not await store.insert_answer(step.conn, invitation, new):
             return await _why_not(step.conn, invitation)
-        await ledger.end_queued(step.conn, invitation.action_id, "answered", now, recipient_id=invitation.contact_id)
+        await ledger.record_answer(step.conn, invitation.delivery, now)
         actor = Actor("contact", invitation.contact_id)
         await journal.note(
             step.conn, "letter.answered", actor, invitation.action_id, now, answer=given, door=door,
@@ -61,6 +61,20 @@ async def _why_not(conn: Connection, invitation: Invitation) -> Became:
     """She has answered before; or a colleague has signed for the organisation."""
     hers = await store.standing_answer(conn, invitation.action_id, invitation.contact_id)
     return Became.ALREADY if hers else Became.COLLEAGUE
+
+
+async def acknowledge(record: Record, invitation: Invitation, now: datetime) -> bool:
+    """She has seen it, and is not rung for again; it is no answer. False where she had said so. Raises Ended."""
+    if not invitation.is_running(now):
+        raise Ended
+    async with record.step() as step:
+        is_new = await ledger.record_answer(step.conn, invitation.delivery, now)
+        if is_new:
+            actor = Actor("contact", invitation.contact_id)
+            await journal.note(
+                step.conn, "message.seen", actor, invitation.action_id, now, delivery=invitation.delivery
+            )  # fmt: skip
+    return is_new
 
 
 async def withdraw(record: Record, invitation: Invitation, now: datetime) -> bool:

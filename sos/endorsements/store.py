@@ -58,13 +58,13 @@ async def find_invitation(conn: Connection, delivery_id: int) -> Invitation | No
 async def invitations_at(
     conn: Connection, channel: ChannelName, value_index: bytes, *, since: datetime
 ) -> list[Invitation]:
-    """Letters about which this address was written to and whose deadline was not before `since`, the newest first."""
+    """What this address was written to about and whose deadline was not before `since`, the newest first."""
     return await rows(
         conn,
         Invitation,
         INVITED
         + """
-        AND a.channel = %(channel)s AND a.value_index = %(index)s AND x.kind = 'letter' AND x.deadline_at > %(since)s
+        AND a.channel = %(channel)s AND a.value_index = %(index)s AND d.state <> 'shared' AND x.deadline_at > %(since)s
         ORDER BY d.id DESC
         """,
         channel=channel, index=value_index, since=since,

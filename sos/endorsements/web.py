@@ -1,6 +1,8 @@
 """The page behind a contact's own link: look, read, sign once, take it back."""
 
 import secrets
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated
 
 from aiohttp import web
@@ -10,8 +12,9 @@ from sos.actions import store as actions
 from sos.actions.steps import open_targets
 from sos.endorsements import store
 from sos.endorsements.endorsement import Answer, Became, Door, Ended, Invitation, NotHers
-from sos.endorsements.steps import answer, names_of, withdraw
+from sos.endorsements.steps import acknowledge, answer, names_of, withdraw
 from sos.http import WORDS, BadForm, choose_words, cookie_name, id_in, page, read_form, runtime_of
+from sos.jobs import Record
 from sos.messages import SIGN
 
 NONCE = "nonce"
@@ -46,6 +49,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def _show(request: web.Request, invitation: Invitation, *, status: int = 200, notice: str = "") -> web.Response:
     runtime = runtime_of(request)
+    now = runtime.clock()
     async with runtime.record.reading() as conn:
         texts = await actions.published_texts(conn, invitation.action_id)
         targets = await open_targets(conn, runtime.keys, invitation.action_id)
@@ -57,8 +61,8 @@ async def _show(request: web.Request, invitation: Invitation, *, status: int = 2
     response = page(
         request, "endorsements/letter.html", status=status, invitation=invitation, text=texts[invitation.language],
         targets=targets, given=given, by_organisation=by_organisation, person_name=person, organisation=organisation,
-        is_open=invitation.is_open(runtime.clock()), notice=notice, nonce=_proof(request, nonce),
-        token=request.match_info["token"], read_path=read_path(request, invitation),
+        is_open=invitation.is_open(now), is_running=invitation.is_running(now), notice=notice,
+        nonce=_proof(request, nonce), token=request.match_info["token"], read_path=read_path(request, invitation),
     )  # fmt: skip
     response.set_cookie(
         _nonce_cookie(request), nonce, max_age=86_400, path="/", httponly=True,
@@ -100,7 +104,7 @@ async def sign(request: web.Request) -> web.Response:
     return await _show(request, invitation, notice=notices[became])
 
 
-class WithdrawForm(BaseModel):
+class PressForm(BaseModel):
     """The nonce of the page that was shown."""
 
     nonce: Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -108,18 +112,30 @@ class WithdrawForm(BaseModel):
 
 async def take_back(request: web.Request) -> web.Response:
     """Take an answer back, while the letter is open."""
+    return await _press(request, withdraw, "sign.withdrawn")
+
+
+async def see(request: web.Request) -> web.Response:
+    """Say that one has seen it, so that nobody rings again."""
+    return await _press(request, acknowledge, "seen.thanks")
+
+
+async def _press(
+    request: web.Request, step: Callable[[Record, Invitation, datetime], Awaitable[bool]], notice: str
+) -> web.Response:
+    """What a button without further fields does, if it was pressed on a page that was shown."""
     invitation, runtime = await _invitation(request), runtime_of(request)
     try:
-        form = await read_form(request, WithdrawForm)
+        form = await read_form(request, PressForm)
     except BadForm:
         return await _show(request, invitation, status=422, notice="sign.again")
     if not _was_shown(request, form.nonce):
         return await _show(request, invitation, status=403, notice="sign.again")
     try:
-        await withdraw(runtime.record, invitation, runtime.clock())
+        await step(runtime.record, invitation, runtime.clock())
     except Ended:
         return await _show(request, invitation, status=410, notice="sign.ended")
-    return await _show(request, invitation, notice="sign.withdrawn")
+    return await _show(request, invitation, notice=notice)
 
 
 def read_path(request: web.Request, invitation: Invitation) -> str:

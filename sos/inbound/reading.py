@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sos.endorsements.endorsement import Answer
 from sos.members.member import fold
+from sos.messages import FIRST_TAP, SEEN_TAP
 from sos.texts import plain_digits
 
 CODE_DIGITS = 5
@@ -16,6 +17,14 @@ STOP_WORDS = frozenset(
         "stop", "stopall", "stop sms", "stop all", "unsubscribe", "cancel", "end", "quit", "revoke", "opt out",
         "baja", "alto", "cancelar", "arrêt", "arrêter", "désabonner", "parar", "pare", "sair", "إيقاف", "توقف", "أوقف",
         "الغاء",
+    )
+)  # fmt: skip
+# That a message was seen; it signs nothing.
+SEEN_WORDS = frozenset(
+    fold(word)
+    for word in (
+        "ok", "okay", "seen", "got it", "received", "recibido", "leído", "visto", "reçu", "vu", "lu", "bien reçu",
+        "recebido", "lido", "visto", "تم", "وصلت", "وصلتني", "قرأت", "استلمت",
     )
 )  # fmt: skip
 TAPS = {"org": Answer.SIGN, "own": Answer.SIGN_INDIVIDUALLY, "no": Answer.DECLINE}
@@ -34,6 +43,11 @@ class SaysStop:
 
 
 @dataclass(frozen=True, slots=True)
+class SaysSeen:
+    """I have seen it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unclear:
     """Anything else; `code` if digits like a code were among it."""
 
@@ -48,13 +62,15 @@ class Tap:
     token: str
 
 
-def read_sms(text: str) -> SaysSign | SaysStop | Unclear:
+def read_sms(text: str) -> SaysSign | SaysStop | SaysSeen | Unclear:
     """Exactly a word for signing and a code signs, exactly a word for stopping stops; all else is asked back."""
     plain = plain_digits(text)
     codes = re.findall(rf"(?<!\d)\d{{{CODE_DIGITS}}}(?!\d)", plain)
     words = fold(re.sub(r"\d+", " ", plain))
     if words in STOP_WORDS:
         return SaysStop()
+    if words in SEEN_WORDS and words == fold(plain):
+        return SaysSeen()
     if words in SIGN_WORDS and len(codes) == 1 and len(re.findall(r"\d+", plain)) == 1:
         return SaysSign(codes[0])
     return Unclear(codes[0] if len(codes) == 1 else "")
@@ -63,4 +79,4 @@ def read_sms(text: str) -> SaysSign | SaysStop | Unclear:
 def read_tap(data: str) -> Tap | None:
     """A tap of ours, or None."""
     verb, _, token = data.partition(":")
-    return Tap(verb, token) if verb in {"ask", *TAPS} and token else None
+    return Tap(verb, token) if verb in {FIRST_TAP, SEEN_TAP, *TAPS} and token else None

@@ -11,15 +11,14 @@ from sos.actor import Actor
 from sos.database import Connection
 from sos.endorsements import store as endorsements
 from sos.endorsements.endorsement import Answer, Became, Door, Ended, Invitation, NotHers
-from sos.endorsements.steps import answer, names_of, withdraw
+from sos.endorsements.steps import acknowledge, answer, names_of, withdraw
 from sos.inbound import store
-from sos.inbound.reading import TAPS, SaysSign, SaysStop, Tap, read_sms, read_tap
+from sos.inbound.reading import TAPS, SaysSeen, SaysSign, SaysStop, Tap, read_sms, read_tap
 from sos.ledger import steps as ledger
 from sos.members import store as members
 from sos.members.member import Contact, StopReason
 from sos.members.sealed import open_address
-from sos.messages import TAP, Links
-from sos.outreach.messages import FIRST_TAP
+from sos.messages import FIRST_TAP, SEEN_TAP, TAP, Links
 from sos.runtime import Runtime
 from sos.texts import LANGUAGES, isolate
 
@@ -58,12 +57,13 @@ async def take_telegram_text(runtime: Runtime, incoming: Incoming, now: datetime
     if await _is_taken(runtime, TELEGRAM, incoming):
         return
     index = runtime.keys.index(ChannelName.TELEGRAM, incoming.sender)
-    if isinstance(read_sms(incoming.text), SaysStop):
+    said = read_sms(incoming.text)
+    if isinstance(said, SaysStop):
         await _stop(runtime, ChannelName.TELEGRAM, index, now)
     elif not incoming.text.startswith(COMMAND):
         async with runtime.record.reading() as conn:
             invited = await endorsements.invitations_at(conn, ChannelName.TELEGRAM, index, since=now)
-        await _ask_back(runtime, invited, now)
+        await (_see if isinstance(said, SaysSeen) else _ask_back)(runtime, invited, now)
     async with runtime.record.step() as step:
         await store.take_once(step.conn, TELEGRAM, incoming.provider_id, now)
 
@@ -83,6 +83,9 @@ async def _read_sms(runtime: Runtime, index: bytes, text: str, now: datetime) ->
         if await endorsements.wrong_codes(conn, index, now - SILENCE) >= WRONG_CODES:
             return False
         invited = await endorsements.invitations_at(conn, ChannelName.SMS, index, since=now - REMEMBERED)
+    if isinstance(said, SaysSeen):
+        await _see(runtime, invited, now)
+        return False
     invitation = _with_code(runtime, invited, said.code)
     if invitation and isinstance(said, SaysSign):
         await _sign_by_sms(runtime, invitation, now)
@@ -137,6 +140,14 @@ async def _has_declined(runtime: Runtime, invitation: Invitation) -> bool:
     return given is not None and given.answer is Answer.DECLINE
 
 
+async def _see(runtime: Runtime, invited: Sequence[Invitation], now: datetime) -> None:
+    """She has the newest of what runs; of a letter she is told how one signs."""
+    newest = next((one for one in invited if one.is_running(now)), None)
+    if newest:
+        await acknowledge(runtime.record, newest, now)
+    await _ask_back(runtime, invited[:1], now)
+
+
 async def _ask_back(runtime: Runtime, invited: Sequence[Invitation], now: datetime) -> None:
     """Say how one signs the newest letter that is still open, if there is one."""
     newest = next((one for one in invited if one.is_open(now)), None)
@@ -177,6 +188,9 @@ async def take_tap(runtime: Runtime, incoming: Incoming, now: datetime) -> Shown
 
 
 async def _follow_tap(runtime: Runtime, tap: Tap, invitation: Invitation, now: datetime) -> Shown:
+    if tap.verb == SEEN_TAP and invitation.is_running(now):
+        await acknowledge(runtime.record, invitation, now)
+        return _say(runtime, invitation, "seen.thanks")
     if not invitation.is_open(now):
         return _say(runtime, invitation, "sign.ended")
     if tap.verb == FIRST_TAP:

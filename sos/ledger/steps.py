@@ -78,6 +78,13 @@ async def recover(conn: Connection, now: datetime) -> list[int]:
     return lost
 
 
+async def record_answer(conn: Connection, delivery_id: int, now: datetime) -> bool:
+    """She has answered, or said that she has seen it: whatever else was on its way to her about it ends at once."""
+    is_new = await store.set_answered(conn, delivery_id, now)
+    await store.end_other_ways(conn, delivery_id, now, later_only=False)
+    return is_new
+
+
 async def record_receipt(
     conn: Connection, delivery_id: int, receipt: Receipt, now: datetime
 ) -> tuple[Delivery, DeliveryState] | None:

@@ -118,6 +118,18 @@ async def end_other_ways(conn: Connection, delivery_id: int, now: datetime, *, l
     )  # fmt: skip
 
 
+async def set_answered(conn: Connection, delivery_id: int, now: datetime) -> bool:
+    """She has answered by this message; whether that is new. What stood for somebody else's message is not hers."""
+    return await run(
+        conn,
+        """
+        UPDATE deliveries SET state = 'answered', settled_at = coalesce(settled_at, %(now)s)
+        WHERE id = %(id)s AND state NOT IN ('answered', 'shared')
+        """,
+        id=delivery_id, now=now,
+    ) == 1  # fmt: skip
+
+
 async def bring_next_forward(conn: Connection, ids: Collection[int], now: datetime) -> int:
     """These did not reach their recipients: the next way of each, if one waits, is taken at once."""
     return await run(

@@ -12,7 +12,7 @@ from sos.database import Connection
 from sos.ledger.delivery import Due
 from sos.members.member import name_in
 from sos.members.sealed import open_address, open_names, open_person
-from sos.messages import Letterbox, Links, Mold, make_mold
+from sos.messages import FIRST_TAP, SEEN_TAP, Letterbox, Links, Mold, make_mold
 from sos.outreach import store
 from sos.outreach.store import RecipientRow
 from sos.runtime import Runtime
@@ -23,7 +23,6 @@ SMS_NAME_UNITS = 60  # of UTF-16: where an SMS has to cut a name
 # preview's price is never too low; two more because a letter of two units is not split between segments.
 LONGEST = dict.fromkeys(("name", "organisation", "deadline"), "Ж" * (SMS_NAME_UNITS + 2)) | {"code": "00000"}
 TOKEN_LENGTH = 24
-FIRST_TAP = "ask"
 FALLBACK = "message.fallback"
 WHAT = {Kind.LETTER: "call", Kind.ALERT: "alert", Kind.CORRECTION: "correction"}
 
@@ -115,9 +114,9 @@ class Writing:
         if is_discreet:
             return ((Button(str(say(due.language, "button.open")), url=link),),)
         read = (Button(str(say(due.language, "button.read")), url=link),)
-        if self._action.kind is not Kind.LETTER:
-            return (read,)
-        return ((Button(str(say(due.language, "button.sign")), tap=self._links.tap(FIRST_TAP, due.id)),), read)
+        is_letter = self._action.kind is Kind.LETTER
+        label, verb = ("button.sign", FIRST_TAP) if is_letter else ("seen.go", SEEN_TAP)
+        return ((Button(str(say(due.language, label)), tap=self._links.tap(verb, due.id)),), read)
 
 
 def letterbox(runtime: Runtime, row: RecipientRow) -> Letterbox:
