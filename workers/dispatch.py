@@ -13,10 +13,12 @@ from datetime import timedelta
 
 import structlog
 
-from channels.base import Busy, Channel, Message, Refused, Result, Unconfirmed
+from channels.base import Busy, Channel, ChannelName, Message, Refused, Result, Unconfirmed
+from channels.segments import segments
 from sos.database import Connection
 from sos.ledger import leaving_store, steps
 from sos.ledger.delivery import LIFE, POLICY, REMEMBERED, Due, Settlement, after, closes_channel
+from sos.ledger.money import spend
 from sos.runtime import Runtime
 from workers.going import finish, wait
 from workers.preparing import Prepared, prepare
@@ -128,6 +130,7 @@ class Dispatcher:
                 if chosen:
                     ids = [one.due.id for one in chosen]
                     attempt, marked = await leaving_store.mark(conn, self.channel.name, ids, now=now, until=now + LEASE)
+                    await self._spend(conn, [one for one in chosen if one.due.id in marked])
         except BaseException:
             if marked:
                 self.doubtful[attempt] = marked  # the commit may have been lost, or only its answer
@@ -136,6 +139,13 @@ class Dispatcher:
         if chosen and not marked:
             await self._start_over(conn)  # a hold, a recall, or others were faster
         self._hand_over([one for one in chosen if one.due.id in marked], attempt)
+
+    async def _spend(self, conn: Connection, leaving: Sequence[Prepared]) -> None:
+        if self.channel.name is not ChannelName.SMS:
+            return
+        costs = {one.due.id: segments(one.message.text).count for one in leaving if one.message}
+        if costs:
+            await spend(conn, self.runtime.config, self.channel.name, costs, self.runtime.clock())
 
     async def _settle(self, conn: Connection) -> None:
         """Write what is known, without sending anything; and put back what was perhaps marked and did not leave."""

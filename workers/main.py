@@ -20,6 +20,7 @@ from workers.listen import listen
 from workers.renderers import RENDERERS
 from workers.rendering import Renderers
 from workers.sweep import Sweep, tidy
+from workers.waves import watch_waves
 
 LONGEST_STOP_SECONDS = 8.0  # the supervisor kills after ten
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -60,6 +61,7 @@ async def work(
         "bells": partial(answer_bells, runtime, jobs, stop),
         "sweep": Sweep(runtime, jobs, stop).run,
         "tidy": partial(tidy, runtime, stop),
+        "waves": partial(watch_waves, runtime, stop),
         "listen": partial(listen, runtime.settings.database_url, wakes, stop),
         **{dispatcher.channel.name: dispatcher.run for dispatcher in dispatchers},
     }

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from channels.base import ChannelName
 from sos.jobs import due_work
 from sos.ledger import steps, store
+from sos.ledger.money import begin_month
 from sos.runtime import RecordClock, Runtime
 from workers.going import DATABASE_LOST, LONGEST_PAUSE_SECONDS, finish, wait
 from workers.jobs import Jobs, do_work
@@ -80,6 +82,7 @@ async def tidy(runtime: Runtime, stop: asyncio.Event) -> None:
                 recovered = await steps.recover(conn, runtime.clock())
         async with runtime.record.pool.connection() as conn:
             expired = await store.expire(conn, runtime.clock())
+            await begin_month(conn, runtime.config.sending, ChannelName.SMS, runtime.clock())
         for delivery in recovered:
             log.warning("delivery.unconfirmed", delivery=delivery)
         if expired:

@@ -25,6 +25,7 @@ from sos.outreach import planning_store, store
 from sos.outreach.messages import longest_sms
 from sos.outreach.plan import Preview
 from sos.outreach.planning_store import Audience
+from sos.outreach.waves import FIRST_WAVE
 from sos.runtime import Runtime
 from sos.staff.staff import Person
 from sos.texts import LANGUAGES
@@ -32,7 +33,6 @@ from sos.triage import store as triage
 
 CLOSE_ACTION = "close_action"
 RECALLED = "recalled"
-FIRST_WAVE = "first_wave"
 WEEK = timedelta(days=7)
 
 

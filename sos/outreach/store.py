@@ -1,10 +1,12 @@
-"""The SQL of who is behind a delivery."""
+"""The SQL of who is behind a delivery, and of how first waves stand."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from channels.base import ChannelName
 from sos.database import Connection, row, rows
+from sos.outreach.plan import Wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +66,37 @@ async def recipients(conn: Connection, delivery_ids: list[int]) -> list[Recipien
         WHERE d.id = ANY(%(ids)s)
         """,
         ids=delivery_ids,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WaveRow:
+    """An action whose rest waits for its first wave."""
+
+    action_id: UUID
+    urgency: str
+    size: int
+    settled: int
+    refused: int
+    seconds: float
+
+    @property
+    def wave(self) -> Wave:
+        return Wave(self.size, self.settled, self.refused, self.seconds)
+
+
+async def first_waves(conn: Connection, now: datetime) -> list[WaveRow]:
+    """How the first waves stand for which the rest of their actions waits."""
+    return await rows(
+        conn,
+        WaveRow,
+        """
+        SELECT x.id AS action_id, x.urgency, count(*) AS size,
+               count(*) FILTER (WHERE d.state NOT IN ('queued', 'marked')) AS settled,
+               count(*) FILTER (WHERE d.state IN ('refused', 'failed', 'suppressed')) AS refused,
+               extract(epoch FROM %(now)s - h.placed_at)::double precision AS seconds
+        FROM holds h JOIN actions x ON x.id = h.target::uuid JOIN deliveries d ON d.about = x.id AND d.is_canary
+        WHERE h.scope = 'wave' GROUP BY x.id, h.placed_at
+        """,
+        now=now,
     )
