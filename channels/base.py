@@ -40,7 +40,8 @@ class Message:
     """One message to one address, ready to leave: a wording that many share, and this recipient's own words in it.
 
     `reference` is a short code that stands in the text, by which a provider can be asked whether it already has
-    the message. `callback_url` is where the provider reports; empty where it cannot.
+    the message. `callback_url` is where the provider reports; empty where it cannot. `replaces` is the provider's id of
+    an earlier message to the same address that is taken back first, where that is possible.
     """
 
     delivery: int
@@ -56,6 +57,7 @@ class Message:
     unsubscribe_mail: str = ""
     callback_url: str = ""
     reference: str = ""
+    replaces: str = ""
 
     @property
     def text(self) -> str:

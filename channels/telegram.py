@@ -5,6 +5,7 @@ import html
 import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Update
@@ -70,7 +71,10 @@ class TelegramChannel:
         """One attempt at each message, in order."""
         for message in messages:
             text = message.html or html.escape(message.text)
-            yield Outcome(message, await self._attempt(message.address, self._posting(text, message.buttons)))
+            post = self._posting(text, message.buttons)
+            if message.replaces:
+                post = self._after(self._taking_back(int(message.replaces), text, message.buttons), post)
+            yield Outcome(message, await self._attempt(message.address, post))
 
     async def answer(self, incoming: Incoming, text: str = "") -> Result:
         """Answer a tap at once, so that the button stops turning; Telegram shows up to 200 characters."""
@@ -125,6 +129,29 @@ class TelegramChannel:
             return str(sent.message_id)
 
         return post
+
+    def _after(self, first: Call, then: Call) -> Call:
+        async def both(chat: str) -> str:
+            await first(chat)
+            return await then(chat)
+
+        return both
+
+    def _taking_back(self, message_id: int, text: str, buttons: Buttons) -> Call:
+        """An earlier message disappears, or where that is not possible any more, shows this text instead.
+
+        It can be deleted for 48 hours after it was sent (core.telegram.org/bots/api#deletemessage).
+        """
+
+        async def take_back(chat: str) -> str:
+            try:
+                await self._bot.delete_message(chat, message_id)
+            except BadRequest:
+                with suppress(BadRequest):  # she has deleted it herself
+                    await self._changing(message_id, text, buttons)(chat)
+            return str(message_id)
+
+        return take_back
 
     def _changing(self, message_id: int, text: str, buttons: Buttons) -> Call:
         async def change(chat: str) -> str:

@@ -21,6 +21,7 @@ from sos.config import Config, read_config
 from sos.database import NoSuchRow, SchemaBehind, UniqueViolation, migrate, open_pool
 from sos.embedded import CannotServe
 from sos.jobs import Record, RedisBell
+from sos.ledger.restoring import doubt_everything
 from sos.log import configure_log
 from sos.mailroom import receive_until_stopped
 from sos.members.importing import parse_members
@@ -180,6 +181,21 @@ def rehearse_recovery() -> None:
 async def _rehearse(settings: Settings, words: str) -> int:
     async with open_record(settings) as record, record.reading() as conn:
         return await rehearse(conn, from_words(words))
+
+
+@main.command()
+@click.confirmation_option(prompt="Everything unsettled becomes unknown, and sending waits for two people. Go on?")
+@plainly
+def restored() -> None:
+    """Say that this database is a copy from earlier, where it was not noticed by itself."""
+    click.echo(
+        f"{run(_doubt(settings_now()))} messages are unknown now. Two people let the sending go on, on the desk."
+    )
+
+
+async def _doubt(settings: Settings) -> int:
+    async with open_record(settings) as record, record.step() as step:
+        return await doubt_everything(step.conn, utc_now())
 
 
 @main.group()

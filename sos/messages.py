@@ -38,7 +38,7 @@ class Mold:
 
     def fill(
         self, box: Letterbox, own: Mapping[str, str], *, links: "Links", buttons: tuple[tuple[Button, ...], ...] = (),
-        attachments: tuple[Attachment, ...] = (), may_unsubscribe: bool = True,
+        attachments: tuple[Attachment, ...] = (), may_unsubscribe: bool = True, replaces: str = "",
     ) -> Message:  # fmt: skip
         """The message to one recipient. Raises KeyError where the text has a mark for which she has no words."""
         if lacking := slots_in(self.wording) - own.keys():
@@ -58,6 +58,7 @@ class Mold:
             unsubscribe_mail=links.unsubscribe_mail(box.delivery) if by_email and may_unsubscribe else "",
             callback_url=links.callback(box.delivery) if self.channel is ChannelName.SMS else "",
             reference=own.get("reference", ""),
+            replaces=replaces,
         )
 
     def _isolated(self, slot: str, words: str) -> str:

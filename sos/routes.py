@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from sos.actions import correcting_web as correcting
 from sos.actions import web as actions
 from sos.desk import action_page
 from sos.desk import web as desk
@@ -75,8 +76,11 @@ ROUTES = (
     post("/desk/action/{id}/audience", P.DRAFT, actions.change_audience),
     get("/desk/action/{id}/target", P.DRAFT, actions.ask_target),
     post("/desk/action/{id}/target", P.DRAFT, actions.add_target),
+    get("/desk/action/{id}/correction", P.DRAFT, correcting.ask_correction),
+    post("/desk/action/{id}/correction", P.DRAFT, correcting.begin_correction),
     post("/desk/action/{id}/approve", P.APPROVE, actions.approve),
     post("/desk/action/{id}/launch", P.SEND, outreach.launch),
+    post("/desk/action/{id}/text/{language}/send", P.APPROVE, outreach.send_late_text),
     post("/desk/action/{id}/stop", P.STOP, letters.stop),
     post("/desk/action/{id}/close", P.RELEASE, letters.close),
     get("/desk/letter/{id}/{language}.pdf", P.READ_ACTIONS, letters.show_pages),

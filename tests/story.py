@@ -19,6 +19,7 @@ from sos.database import Connection, open_pool, rows
 from sos.endorsements import store as endorsements
 from sos.endorsements.endorsement import Answer, Became, Door, Invitation
 from sos.endorsements.steps import answer
+from sos.http import cookie_name
 from sos.intake import store as intake
 from sos.intake.report import Urgency, new_form_secret
 from sos.intake.steps import file_report
@@ -37,6 +38,7 @@ from sos.reach import Channels, open_channels
 from sos.runtime import Runtime, open_redis, open_runtime
 from sos.settings import Settings
 from sos.staff.staff import Person, Role
+from sos.staff.steps import open_session
 from sos.staff.store import StaffRow, insert_staff
 from sos.triage import case as triage
 from sos.triage import steps as cases
@@ -46,7 +48,7 @@ from sos.triage.consent import Answer as ConsentAnswer
 from sos.triage.consent import record_consent
 from sos.vault import Place, PrivateKey, digest
 from tests.make import make_settings
-from tests.secretariat import WORDS, Browser, Clock
+from tests.secretariat import WORDS, Browser, Clock, Seat
 from workers.renderers import RENDERERS
 from workers.rendering import render
 
@@ -331,6 +333,20 @@ class Story:
     async def browser(self) -> Browser:
         """Somebody's own browser, without cookies yet."""
         return await self.stack.enter_async_context(TestClient(await self.serve()))
+
+    async def seat(self, person: Person) -> Seat:
+        """Somebody of the secretariat at her own browser, signed in."""
+        async with self.runtime.record.step() as step:
+            cookie = await open_session(step.conn, person.id, person.key, self.now)
+        browser = await self.browser()
+        browser.session.cookie_jar.update_cookies({cookie_name(self.runtime.settings): cookie})
+        return Seat(person.id, browser)
+
+    async def check(self, action_id: UUID) -> None:
+        """Somebody who may looks for withheld names in every text."""
+        withheld = await self.withheld((await self.prepared(action_id)).action.case_id)
+        record, keys = self.runtime.record, self.runtime.keys
+        await actions.check_names(record, keys, self.editor, action_id, withheld, self.now)
 
     async def messages(self, about: UUID) -> dict[UUID, Message]:
         """What each recipient gets about something, as a worker would render it now."""

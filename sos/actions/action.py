@@ -1,7 +1,7 @@
 """An action: an alert or a sign-on letter, its texts, and what it takes to approve it. No I/O."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -141,7 +141,18 @@ class Approval:
 
 
 class NotOpenForChanges(Exception):
-    """An action that was sent is not changed any more."""
+    """An action that was sent is not changed any more; only a language for which somebody waits may still come."""
+
+
+class NotStopped(Exception):
+    """What is still being sent is stopped first, and then put right."""
+
+
+class AlreadyCorrected(Exception):
+    """Somebody has begun to put this right: go on there."""
+
+    def __init__(self, correction_id: UUID) -> None:
+        self.correction_id = correction_id
 
 
 class MayNotApprove(Exception):
@@ -198,22 +209,24 @@ def _part(name: str, values: Iterable[str]) -> str:
 
 def missing_for_approval(
     action: Action, drafts: Sequence[Draft], targets: Sequence[Target], *, is_verified: bool, is_permitted: bool,
-    withheld: frozenset[UUID], now: datetime,
+    withheld: frozenset[UUID], reached: Collection[str], now: datetime,
 ) -> tuple[str, ...]:  # fmt: skip
     """Everything that still stands between an action and its approval, all at once.
 
-    `withheld` are those in danger whose names no text may hold.
+    `withheld` are those in danger whose names no text may hold, `reached` the languages of what a correction puts
+    right; a correction may take back what nobody has verified.
     """
     ready = ready_languages(drafts)
     sent = [draft for draft in drafts if draft.language in ready]
     checks = {
-        "approve.missing.verified": is_verified,
+        "approve.missing.verified": is_verified or action.kind is Kind.CORRECTION,
         "approve.missing.consent": is_permitted,
         "approve.missing.reviewed": any(draft.is_original for draft in sent),
         "approve.missing.checked": all(is_checked(draft, withheld) for draft in sent),
         "approve.missing.withheld": not any(draft.names_found for draft in sent),
         "approve.missing.addressed": action.kind is not Kind.LETTER or bool(targets),
         "approve.missing.languages": all(target.language in ready for target in targets),
+        "approve.missing.reached": all(language in ready for language in reached),
         "approve.missing.deadline": action.deadline_at > now,
     }
     return tuple(key for key, is_done in checks.items() if not is_done)

@@ -62,6 +62,20 @@ class ActionForm(TextForm, AudienceForm):
     language: Tongue
 
 
+class CorrectionForm(TextForm):
+    """What puts something right, in its first language, and until when it is of use."""
+
+    language: Tongue
+    deadline: datetime
+
+    @field_validator("deadline")
+    @classmethod
+    def is_near(cls, deadline: datetime) -> datetime:
+        if deadline.year not in YEARS:
+            raise PydanticCustomError("problem.time", "not a year of ours")
+        return deadline
+
+
 class TargetForm(BaseModel):
     """Whom a letter is addressed to."""
 

@@ -30,6 +30,7 @@ from sos.actions.action import (
 from sos.config import Config
 from sos.database import Connection, NoSuchRow
 from sos.jobs import Record, Step
+from sos.ledger import store as ledger
 from sos.members.member import OwnerKind
 from sos.members.sealed import open_address, seal_address
 from sos.members.store import save_address
@@ -98,16 +99,17 @@ async def draft_action(
             new.deadline_at, person.id, now, waits_until=new.waits_until,
         )  # fmt: skip
         await store.insert_action(step.conn, action)
-        draft = _sealed_draft(keys, action.id, new.language, new.text, person, now, withheld=withheld, is_original=True)
+        draft = seal_draft(keys, action.id, new.language, new.text, person, now, withheld=withheld, is_original=True)
         await store.write_draft(step.conn, action.id, draft)
         await journal.note(step.conn, "action.drafted", person.actor, action.id, now, kind=new.kind)
     return action.id
 
 
-def _sealed_draft(
+def seal_draft(
     keys: KeyFile, action_id: UUID, language: str, text: Text, person: Person, now: datetime,
     *, withheld: Withheld | None, is_original: bool,
 ) -> store.DraftRow:  # fmt: skip
+    """A text on its way, as it lies."""
     return store.DraftRow(
         language=language,
         is_original=is_original,
@@ -131,15 +133,16 @@ async def write_text(
     Raises NotOpenForChanges.
     """
     async with record.step() as step:
-        await _lock_open(step.conn, action_id)
+        action = await _lock_for_text(step.conn, action_id, language)
         standing = {draft.language: draft for draft in await store.list_drafts(step.conn, action_id)}
         before = standing.get(language)
         is_original = before is not None and before.is_original
-        draft = _sealed_draft(keys, action_id, language, text, person, now, withheld=withheld, is_original=is_original)
+        draft = seal_draft(keys, action_id, language, text, person, now, withheld=withheld, is_original=is_original)
         await store.write_draft(step.conn, action_id, draft)
         if before and before.is_original and before.hash != draft.hash:
             await store.outdate_translations(step.conn, action_id)
-        await _void_approval(step, action_id, person, now)
+        if action.is_open_for_changes:
+            await _void_approval(step, action_id, person, now)
         await journal.note(step.conn, "text.written", person.actor, action_id, now, language=language)
 
 
@@ -151,7 +154,7 @@ async def review_text(
     Raises OwnText, TextMoved, NotOpenForChanges.
     """
     async with record.step() as step:
-        await _lock_open(step.conn, action_id)
+        action = await _lock_for_text(step.conn, action_id, language)
         drafts = {draft.language: draft for draft in await store.list_drafts(step.conn, action_id)}
         draft = drafts.get(language)
         if draft is None or draft.hash != hash_seen or draft.state is TextState.OUTDATED:
@@ -160,7 +163,8 @@ async def review_text(
             raise OwnText
         if not await store.mark_reviewed(step.conn, action_id, language, hash_seen, person.id):
             return
-        await _void_approval(step, action_id, person, now)
+        if action.is_open_for_changes:
+            await _void_approval(step, action_id, person, now)
         await journal.note(step.conn, "text.reviewed", person.actor, action_id, now, language=language)
 
 
@@ -258,6 +262,7 @@ async def missing_now(conn: Connection, config: Config, prepared: Prepared, now:
         is_verified=case.state == triage.State.VERIFIED,
         is_permitted=await is_permitted(conn, config, action),
         withheld=await withheld_subjects(conn, action.case_id, config),
+        reached=await ledger.reached_languages(conn, action.corrects) if action.corrects else (),
         now=now,
     )  # fmt: skip
 
@@ -315,6 +320,21 @@ async def _lock_open(conn: Connection, action_id: UUID) -> Action:
     if action is None or not action.is_open_for_changes:
         raise NotOpenForChanges
     return action
+
+
+async def _lock_for_text(conn: Connection, action_id: UUID, language: str) -> Action:
+    """An action that may still get a text in this language: before it is sent, or while somebody waits for it."""
+    action = await store.lock_action(conn, action_id)
+    if action is None or not await may_get_text(conn, action, language):
+        raise NotOpenForChanges
+    return action
+
+
+async def may_get_text(conn: Connection, action: Action, language: str) -> bool:
+    """Whether a text in this language may still be written."""
+    if action.state is State.LAUNCHED:
+        return language in await ledger.awaited_languages(conn, action.id)
+    return action.is_open_for_changes
 
 
 async def _void_approval(step: Step, action_id: UUID, person: Person, now: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sos.actions.action import Action, Approval, Text, TextState
-from sos.database import Connection, row, rows, run
+from sos.database import Connection, row, rows, run, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,12 @@ async def lock_action(conn: Connection, action_id: UUID) -> Action | None:
         """,
         id=action_id,
     )
+
+
+async def find_correction(conn: Connection, action_id: UUID) -> UUID | None:
+    """What puts this action right, if somebody has begun it."""
+    found: UUID | None = await value(conn, "SELECT id FROM actions WHERE corrects = %(id)s", id=action_id)
+    return found
 
 
 async def list_actions(conn: Connection) -> list[Action]:
@@ -327,6 +333,13 @@ async def publish_text(conn: Connection, action_id: UUID, language: str, text: T
 async def erase_drafts(conn: Connection, action_id: UUID) -> None:
     """What was not sent is nobody's any more."""
     await run(conn, "DELETE FROM drafts WHERE action_id = %(id)s", id=action_id)
+
+
+async def erase_draft(conn: Connection, action_id: UUID, language: str) -> None:
+    """A late text was published: its draft is nobody's any more."""
+    await run(
+        conn, "DELETE FROM drafts WHERE action_id = %(id)s AND language = %(language)s", id=action_id, language=language
+    )
 
 
 async def published_texts(conn: Connection, action_id: UUID) -> dict[str, PublishedText]:

@@ -17,7 +17,7 @@ from sos.triage import steps as triage
 from sos.triage import store as triage_store
 
 
-async def _withheld(request: web.Request, case_id: UUID) -> Withheld | None:
+async def withheld_in(request: web.Request, case_id: UUID) -> Withheld | None:
     """The names that may not stand in a text, or None where this person may not read them."""
     runtime = runtime_of(request)
     try:
@@ -36,16 +36,16 @@ def _require_known(request: web.Request, form: AudienceForm) -> None:
         raise web.HTTPBadRequest
 
 
-def _moment(request: web.Request, local: datetime) -> datetime:
+def moment_in(request: web.Request, local: datetime) -> datetime:
     """What somebody typed into a date field is in her own time zone."""
     return local if local.tzinfo else local.replace(tzinfo=ZoneInfo(person_of(request).time_zone))
 
 
 def _perhaps(request: web.Request, local: datetime | None) -> datetime | None:
-    return _moment(request, local) if local else None
+    return moment_in(request, local) if local else None
 
 
-def _typed(at: datetime | None, zone: ZoneInfo) -> str:
+def typed(at: datetime | None, zone: ZoneInfo) -> str:
     """A moment as a date field holds it."""
     return f"{at.astimezone(zone):%Y-%m-%dT%H:%M}" if at else ""
 
@@ -64,7 +64,7 @@ async def _ask_action(request: web.Request, form: BadForm, status: int = 200) ->
     deadline = runtime.clock() + runtime.config.urgencies[case.urgency].deadline
     return page(
         request, "actions/new.html", status=status, form=form, case=case, config=runtime.config,
-        deadline=_typed(deadline, ZoneInfo(person.time_zone)),
+        deadline=typed(deadline, ZoneInfo(person.time_zone)),
     )  # fmt: skip
 
 
@@ -78,12 +78,12 @@ async def draft_action(request: web.Request) -> web.Response:
     _require_known(request, form)
     runtime = runtime_of(request)
     new = steps.NewAction(
-        form.kind, form.names_shown, tuple(form.regions), tuple(form.groups), _moment(request, form.deadline),
+        form.kind, form.names_shown, tuple(form.regions), tuple(form.groups), moment_in(request, form.deadline),
         form.language, form.text, _perhaps(request, form.waits_until),
     )  # fmt: skip
     action_id = await steps.draft_action(
         runtime.record, runtime.keys, person_of(request), case_id, new, runtime.clock(),
-        withheld=await _withheld(request, case_id),
+        withheld=await withheld_in(request, case_id),
     )  # fmt: skip
     raise see(f"/desk/action/{action_id}")
 
@@ -97,12 +97,13 @@ async def _ask_text(request: web.Request, form: BadForm, status: int = 200) -> w
     runtime, language = runtime_of(request), _language(request)
     async with runtime.record.reading() as conn:
         action = await store.find_action(conn, id_in(request))
-        drafts = await steps.open_drafts(conn, runtime.keys, id_in(request))
-    if action is None or not action.is_open_for_changes:
-        raise web.HTTPNotFound
+        if action is None or not await steps.may_get_text(conn, action, language):
+            raise web.HTTPNotFound
+        drafts = await steps.open_drafts(conn, runtime.keys, action.id)
+        published = await store.published_texts(conn, action.id)
     return page(
         request, "actions/text.html", status=status, form=form, action=action, language=LANGUAGES[language],
-        original=next(draft for draft in drafts if draft.is_original),
+        original=next((draft for draft in drafts if draft.is_original), None) or next(iter(published.values())),
         draft=next((draft for draft in drafts if draft.language == language), None),
     )  # fmt: skip
 
@@ -125,7 +126,7 @@ async def write_text(request: web.Request) -> web.Response:
         action = await store.find_action(conn, action_id)
     if action is None:
         raise web.HTTPNotFound
-    withheld = await _withheld(request, action.case_id)
+    withheld = await withheld_in(request, action.case_id)
     try:
         await steps.write_text(
             runtime.record, runtime.keys, person_of(request), action_id, _language(request), form.text,
@@ -160,7 +161,7 @@ async def check_names(request: web.Request) -> web.Response:
         action = await store.find_action(conn, action_id)
     if action is None:
         raise web.HTTPNotFound
-    withheld = await _withheld(request, action.case_id)
+    withheld = await withheld_in(request, action.case_id)
     if withheld:
         await steps.check_names(runtime.record, runtime.keys, person_of(request), action_id, withheld, runtime.clock())
     raise see(f"/desk/action/{action_id}")
@@ -180,7 +181,7 @@ async def _ask_audience(request: web.Request, form: BadForm, status: int = 200) 
     zone = ZoneInfo(person_of(request).time_zone)
     return page(
         request, "actions/audience.html", status=status, form=form, action=action, config=runtime.config,
-        deadline=_typed(action.deadline_at, zone), waits=_typed(action.waits_until, zone),
+        deadline=typed(action.deadline_at, zone), waits=typed(action.waits_until, zone),
     )  # fmt: skip
 
 
@@ -195,7 +196,7 @@ async def change_audience(request: web.Request) -> web.Response:
     try:
         await steps.change_audience(
             runtime.record, person_of(request), action_id, regions=form.regions, groups=form.groups,
-            names_shown=form.names_shown, deadline_at=_moment(request, form.deadline), now=runtime.clock(),
+            names_shown=form.names_shown, deadline_at=moment_in(request, form.deadline), now=runtime.clock(),
             waits_until=_perhaps(request, form.waits_until),
         )  # fmt: skip
     except NotOpenForChanges:

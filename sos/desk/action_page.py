@@ -14,6 +14,7 @@ from sos.actions import store as actions
 from sos.actions.action import Action, State, is_checked
 from sos.actions.steps import Prepared, find_barred, find_prepared, missing_now, open_targets
 from sos.database import Connection
+from sos.desk.late_texts import find_late_texts
 from sos.endorsements import store as endorsements
 from sos.http import id_in, page, runtime_of, words_of
 from sos.ledger import store as ledger
@@ -163,6 +164,8 @@ async def _sent_page(request: web.Request, conn: Connection, action: Action) -> 
         unprintable=await unprintable(conn, runtime, letter) if letter else (),
         count=count_line(runtime.templates, words_of(request).language.code, letter) if letter else "",
         is_running=action.state is State.LAUNCHED,
+        late=await find_late_texts(conn, runtime, person_of(request), action),
+        correction=await actions.find_correction(conn, action.id),
     )  # fmt: skip
 
 

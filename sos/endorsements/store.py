@@ -9,10 +9,12 @@ from channels.base import ChannelName
 from sos.database import Connection, row, rows, run, value
 from sos.endorsements.endorsement import Given, Invitation
 
-# While a case is held, because somebody in danger took her consent back, its letters stand as stopped.
+# While a case is held, because somebody in danger took her consent back, its letters stand as stopped; what puts
+# something right is shown all the same.
 INVITED: LiteralString = """
     SELECT d.id AS delivery, d.channel, d.language, x.id AS action_id, x.kind, x.names_shown, x.deadline_at,
-           CASE WHEN EXISTS (SELECT FROM holds h WHERE h.scope = 'case' AND h.target = x.case_id::text)
+           CASE WHEN x.kind <> 'correction'
+                    AND EXISTS (SELECT FROM holds h WHERE h.scope = 'case' AND h.target = x.case_id::text)
                 THEN 'stopped' ELSE x.state END AS state,
            c.id AS contact_id, c.name_sealed AS contact_sealed, m.id AS member_id, m.names_sealed AS member_sealed,
            m.country, m.region, c.may_sign, c.time_zone, a.id AS address_id, a.value_sealed AS address_sealed
@@ -79,7 +81,9 @@ async def is_shown(conn: Connection, action_id: UUID) -> bool:
             """
             SELECT EXISTS (
                 SELECT FROM actions x WHERE x.id = %(id)s AND x.state <> 'stopped'
-                AND NOT EXISTS (SELECT FROM holds h WHERE h.scope = 'case' AND h.target = x.case_id::text)
+                AND (x.kind = 'correction' OR NOT EXISTS (
+                    SELECT FROM holds h WHERE h.scope = 'case' AND h.target = x.case_id::text
+                ))
             )
             """,
             id=action_id,

@@ -1,7 +1,7 @@
 """The SQL of the ledger's rows: found, counted, reported on, ended. What leaves is in leaving_store.py."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
@@ -55,6 +55,45 @@ async def counts(conn: Connection, purpose: str, about: UUID) -> list[Count]:
         GROUP BY channel, language, state ORDER BY channel, language, state
         """,
         purpose=purpose, about=about,
+    )  # fmt: skip
+
+
+async def reached_languages(conn: Connection, about: UUID) -> frozenset[str]:
+    """The languages in which something has perhaps reached somebody."""
+    found = await rows(
+        conn,
+        dict[str, str],
+        """
+        SELECT DISTINCT language FROM deliveries
+        WHERE about = %(about)s AND purpose = 'action'
+          AND state IN ('marked', 'accepted', 'delivered', 'answered', 'unknown')
+        """,
+        about=about,
+    )
+    return frozenset(one["language"] for one in found)
+
+
+async def awaited_languages(conn: Connection, about: UUID) -> dict[str, int]:
+    """Languages for which somebody still waits, and how many messages wait for each."""
+    cursor = await conn.execute(
+        """
+        SELECT awaits, count(*) FROM deliveries
+        WHERE about = %(about)s AND awaits IS NOT NULL AND state = 'queued' GROUP BY awaits ORDER BY awaits
+        """,
+        {"about": about},
+    )
+    return dict(await cursor.fetchall())
+
+
+async def release_language(conn: Connection, about: UUID, language: str, *, sooner: timedelta, now: datetime) -> int:
+    """Whoever still waits for this language gets it, `sooner` than without it; what has begun to leave stays."""
+    return await run(
+        conn,
+        """
+        UPDATE deliveries SET language = awaits, awaits = NULL, due_at = due_at - %(sooner)s
+        WHERE about = %(about)s AND awaits = %(language)s AND state = 'queued' AND attempt = 0 AND due_at > %(now)s
+        """,
+        about=about, language=language, sooner=sooner, now=now,
     )  # fmt: skip
 
 

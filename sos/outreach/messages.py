@@ -53,7 +53,8 @@ async def _render_action(
     if action is None:
         return {}
     texts = {language: one.text for language, one in (await actions.published_texts(conn, action_id)).items()}
-    writing = Writing(runtime, action, texts)
+    replaced = await store.replaced_messages(conn, list(deliveries)) if action.corrects else {}
+    writing = Writing(runtime, action, texts, replaced)
     return {
         row.delivery: writing.write(deliveries[row.delivery], row)
         for row in await store.recipients(conn, list(deliveries))
@@ -64,10 +65,13 @@ async def _render_action(
 class Writing:
     """Writes the messages of one action, each text rendered once for all who get the same."""
 
-    def __init__(self, runtime: Runtime, action: Action, texts: Mapping[str, Text]) -> None:
+    def __init__(
+        self, runtime: Runtime, action: Action, texts: Mapping[str, Text], replaced: Mapping[int, str]
+    ) -> None:
         self._runtime = runtime
         self._action = action
         self._texts = texts
+        self._replaced = replaced
         self._links = Links(runtime.keys, runtime.settings)
         self._molds: dict[tuple[str, ChannelName, bool, str, str], Mold] = {}
 
@@ -87,7 +91,10 @@ class Writing:
             "reference": link,
         }
         buttons = self._buttons(due, link, is_discreet=is_discreet)
-        return mold.fill(letterbox(self._runtime, row), own, links=self._links, buttons=buttons)
+        return mold.fill(
+            letterbox(self._runtime, row), own, links=self._links, buttons=buttons,
+            replaces=self._replaced.get(due.id, ""),
+        )  # fmt: skip
 
     def _mold(self, language: str, channel: ChannelName, is_discreet: bool, country: str, fallback: str) -> Mold:
         """The text that a discreet phone gets names nobody and nothing."""

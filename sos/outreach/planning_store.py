@@ -71,6 +71,28 @@ PLANNED: LiteralString = """
     )
 """
 
+# A correction goes to exactly those whom something reached, in the language and by the channel that reached them.
+CORRECTED: LiteralString = """
+    WITH chosen AS (
+        SELECT c.id, c.languages, m.region, d.address_id, d.channel, d.language,
+               coalesce(a.country, m.country) AS phone_country, 0 AS step,
+               row_number() OVER (PARTITION BY c.id ORDER BY d.step, d.channel) AS place, 'queued' AS fate,
+               %(now)s::timestamptz AS due_at, NULL::text AS awaits, d.discreet, d.may_wake AS wakes,
+               d.channel <> 'email' AND is_quiet(%(now)s, c.time_zone, c.quiet_from, c.quiet_until) AS is_night,
+               CASE WHEN d.channel = 'sms' THEN coalesce(length.segments * price.usd, 0) ELSE 0 END AS cost_usd
+        FROM deliveries d
+        JOIN contacts c ON c.id = d.recipient_id JOIN members m ON m.id = c.member_id
+        JOIN addresses a ON a.id = d.address_id
+        LEFT JOIN unnest(%(languages)s::text[], %(segments)s::integer[]) AS length (language, segments)
+            ON length.language = d.language
+        LEFT JOIN unnest(%(countries)s::text[], %(usd)s::numeric[]) AS price (country, usd)
+            ON price.country = coalesce(a.country, m.country)
+        WHERE d.about = %(corrects)s AND d.purpose = 'action'
+          AND d.state IN ('marked', 'accepted', 'delivered', 'answered', 'unknown')
+          AND NOT EXISTS (SELECT FROM suppressions s WHERE s.channel = a.channel AND s.value_index = a.value_index)
+    )
+"""
+
 # The first wave: the first few of each channel and language in turn, of those whose message leaves at once.
 WAVES: LiteralString = """
     , numbered AS (
@@ -113,30 +135,32 @@ class Audience:
     segments: list[int]
     countries: list[str]
     usd: list[Decimal]
+    corrects: UUID | None
 
 
 async def preview(conn: Connection, audience: Audience) -> list[Group]:
     """Who would get what, counted by the very choice that a launch makes; and those whom no channel reaches."""
-    return await rows(
-        conn,
-        Group,
-        PLANNED
-        + """
-        SELECT channel, language, phone_country AS country, region, fate, place = 1 AS is_first,
-               due_at > %(now)s AND awaits IS NULL AS is_later, awaits IS NOT NULL AS is_awaiting,
-               language <> languages[1] AS is_fallback, is_night AND wakes AS is_woken,
-               is_night AND NOT wakes AS is_resting, discreet, count(*) AS count, sum(cost_usd) AS usd
-        FROM chosen
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
-        UNION ALL
-        SELECT NULL, coalesce(ready_language, %(original)s), country, region, 'unreached', true, false, false,
-               coalesce(ready_language, %(original)s) <> languages[1], false, false, discreet, count(*), 0
-        FROM audience a WHERE NOT EXISTS (SELECT FROM ways w WHERE w.id = a.id)
-        GROUP BY 2, 3, 4, 9, 12
-        ORDER BY 1, 2, 3
-        """,
-        **asdict(audience),
-    )
+    query = CORRECTED + COUNTED if audience.corrects else PLANNED + COUNTED + UNREACHED
+    return await rows(conn, Group, query, **asdict(audience))
+
+
+COUNTED: LiteralString = """
+    SELECT channel, language, phone_country AS country, region, fate, place = 1 AS is_first,
+           due_at > %(now)s AND awaits IS NULL AS is_later, awaits IS NOT NULL AS is_awaiting,
+           language <> languages[1] AS is_fallback, is_night AND wakes AS is_woken,
+           is_night AND NOT wakes AS is_resting, discreet, count(*) AS count, sum(cost_usd) AS usd
+    FROM chosen
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+"""
+
+UNREACHED: LiteralString = """
+    UNION ALL
+    SELECT NULL, coalesce(ready_language, %(original)s), country, region, 'unreached', true, false, false,
+           coalesce(ready_language, %(original)s) <> languages[1], false, false, discreet, count(*), 0
+    FROM audience a WHERE NOT EXISTS (SELECT FROM ways w WHERE w.id = a.id)
+    GROUP BY 2, 3, 4, 9, 12
+    ORDER BY 1, 2, 3
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +197,14 @@ class Planned:
 
 
 async def plan_deliveries(
-    conn: Connection, audience: Audience, wave: FirstWave, *, action_id: UUID, case_id: UUID
+    conn: Connection, audience: Audience, wave: FirstWave, *, action_id: UUID, case_id: UUID | None
 ) -> Planned:  # fmt: skip
     """Write the ledger of an action in one statement. Whoever is spared, or shares a message, stands there too."""
+    chosen = CORRECTED if audience.corrects else PLANNED
     (planned,) = await rows(
         conn,
         Planned,
-        PLANNED + WAVES + """
+        chosen + WAVES + """
         , inserted AS (
             INSERT INTO deliveries (purpose, about, case_id, recipient_kind, recipient_id, channel, address_id,
                                     language, urgency, step, state, reason, due_at, expires_at, planned_at, settled_at,

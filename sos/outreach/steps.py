@@ -72,6 +72,7 @@ def audience_of(prepared: Prepared, config: Config, segments: Mapping[str, int],
         segments=list(segments.values()),
         countries=list(config.countries),
         usd=[country.sms_usd for country in config.countries.values()],
+        corrects=action.corrects,
     )
 
 
@@ -87,6 +88,8 @@ async def list_unreached(
     conn: Connection, runtime: Runtime, prepared: Prepared, language: str
 ) -> list[tuple[str, str]]:  # fmt: skip
     """Whom no channel reaches: each contact's name, and her organisation's in this language."""
+    if prepared.action.corrects:
+        return []
     keys, audience = runtime.keys, audience_of(prepared, runtime.config, {}, runtime.clock())
     return [
         (
@@ -115,11 +118,13 @@ async def launch(runtime: Runtime, person: Person, action_id: UUID, now: datetim
             raise NotApproved
         await _publish(conn, prepared, audience.ready)
         planned = await planning_store.plan_deliveries(
-            conn, audience, runtime.config.sending.first_wave, action_id=action_id, case_id=action.case_id
-        )
+            conn, audience, runtime.config.sending.first_wave, action_id=action_id,
+            case_id=None if action.corrects else action.case_id,  # what takes something back is held by no case
+        )  # fmt: skip
         if planned.first_wave:
             await hold_store.place_hold(conn, HoldScope.WAVE, str(action_id), FIRST_WAVE, now, people_needed=0)
-        await _tell_reporter(conn, action, now)
+        if not action.corrects:
+            await _tell_reporter(conn, action, now)
         await step.ask(CLOSE_ACTION, action_id, action.deadline_at)
         await journal.note(conn, "action.launched", person.actor, action_id, now, deliveries=planned.messages)
     return planned.messages

@@ -70,6 +70,29 @@ async def recipients(conn: Connection, delivery_ids: list[int]) -> list[Recipien
 
 
 @dataclass(frozen=True, slots=True)
+class _Replaced:
+    delivery: int
+    provider_id: str
+
+
+async def replaced_messages(conn: Connection, delivery_ids: list[int]) -> dict[int, str]:
+    """For deliveries of corrections: the provider's id of the message that each takes the place of, if there is one."""
+    found = await rows(
+        conn,
+        _Replaced,
+        """
+        SELECT d.id AS delivery, o.provider_id FROM deliveries d
+        JOIN actions x ON x.id = d.about
+        JOIN deliveries o ON o.about = x.corrects AND o.purpose = d.purpose AND o.recipient_id = d.recipient_id
+            AND o.channel = d.channel
+        WHERE d.id = ANY(%(ids)s) AND d.channel = 'telegram' AND o.provider_id <> ''
+        """,
+        ids=delivery_ids,
+    )
+    return {one.delivery: one.provider_id for one in found}
+
+
+@dataclass(frozen=True, slots=True)
 class WaveRow:
     """An action whose rest waits for its first wave."""
 

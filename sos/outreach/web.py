@@ -2,10 +2,11 @@
 
 from aiohttp import web
 
-from sos.actions.action import NotReady
-from sos.http import WORDS, choose_words, id_in, page, runtime_of, see
+from sos.actions.action import MayNotApprove, NotOpenForChanges, NotReady, TextMoved
+from sos.actions.forms import ReviewForm
+from sos.http import WORDS, choose_words, id_in, page, read_form, runtime_of, see
 from sos.messages import UNSUBSCRIBE
-from sos.outreach import steps, store
+from sos.outreach import late, steps, store
 from sos.staff.web import person_of
 
 
@@ -19,6 +20,26 @@ async def launch(request: web.Request) -> web.Response:
         return page(request, "actions/not_approved.html", status=409, action_id=action_id, missing=missing)
     except NotReady as not_ready:
         return page(request, "actions/not_approved.html", status=409, action_id=action_id, missing=not_ready.missing)
+    raise see(f"/desk/action/{action_id}")
+
+
+async def send_late_text(request: web.Request) -> web.Response:
+    """Approve a translation that came late, exactly as it was seen, and let those have it who wait for it."""
+    runtime, action_id = runtime_of(request), id_in(request)
+    form = await read_form(request, ReviewForm)
+    try:
+        await late.send_late_text(
+            runtime, person_of(request), action_id, request.match_info["language"], bytes.fromhex(form.hash),
+            runtime.clock(),
+        )  # fmt: skip
+    except MayNotApprove:
+        return page(request, "actions/not_approved.html", status=403, action_id=action_id, missing=("approve.own",))
+    except NotReady as not_ready:
+        return page(request, "actions/not_approved.html", status=409, action_id=action_id, missing=not_ready.missing)
+    except TextMoved:
+        return page(request, "actions/not_reviewed.html", status=409, action_id=action_id, why="text_moved")
+    except NotOpenForChanges:
+        return page(request, "actions/closed.html", status=409, action_id=action_id)
     raise see(f"/desk/action/{action_id}")
 
 

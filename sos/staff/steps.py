@@ -126,7 +126,7 @@ async def sign_in(record: Record, keys: KeyFile, login: str, passphrase: str, co
         if row and key and used:
             await store.accept_code(step.conn, row.id, used)
             await journal.note(step.conn, "staff.signed_in", Actor("staff", row.id), row.id, now)
-            return await _open_session(step.conn, row.id, key, now)
+            return await open_session(step.conn, row.id, key, now)
         if row:
             tries = row.wrong_tries + 1
             await store.count_wrong_try(step.conn, row.id, tries, lock_after(tries, now))
@@ -153,7 +153,7 @@ def _matching_step(keys: KeyFile, row: store.StaffRow, code: str, now: datetime)
     return next((step for step in right if step > row.totp_used_step), None)
 
 
-async def _open_session(conn: Connection, staff_id: UUID, key: PrivateKey, now: datetime) -> str:
+async def open_session(conn: Connection, staff_id: UUID, key: PrivateKey, now: datetime) -> str:
     """The cookie holds two halves: one names the session, the other opens her key and is stored nowhere else."""
     name, secret = secrets.token_hex(16), new_key()
     wrapped = seal(secret, key.raw, Place("sessions", "key_wrapped", staff_id))

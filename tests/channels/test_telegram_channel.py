@@ -291,3 +291,40 @@ async def test_neither_the_token_nor_a_text_reaches_the_log(caplog: pytest.LogCa
         written = "\n".join(record.getMessage() for record in caplog.records)
         assert telegram.bot.token not in written
         assert "urgente" not in written
+
+
+async def test_a_message_that_is_put_right_disappears_before_the_new_one_comes() -> None:
+    async with TelegramStandIn() as telegram, telegram_channel(telegram.bot) as channel:
+        (first,) = await send(channel, message_to(ANA))
+        assert isinstance(first, Accepted)
+        (second,) = await send(channel, replace(message_to(ANA), replaces=first.provider_id))
+        assert isinstance(second, Accepted)
+        assert [str(one.message_id) for one in telegram.messages] == [second.provider_id]
+    assert telegram.violations == []
+
+
+async def test_one_that_is_too_old_to_disappear_shows_the_new_text_and_the_new_one_comes_too() -> None:
+    async with TelegramStandIn() as telegram, telegram_channel(telegram.bot) as channel:
+        (first,) = await send(channel, alter(message_to(ANA), html="<b>Wrong</b>"))
+        assert isinstance(first, Accepted)
+        telegram.messages[0].sent_at -= 49 * 3600
+        await send(channel, replace(message_to(ANA), replaces=first.provider_id))
+        assert [one.text for one in telegram.messages] == ["Acción urgente & firme"] * 2
+    assert telegram.violations == []
+
+
+async def test_one_that_she_has_deleted_herself_does_not_keep_the_new_one_back() -> None:
+    async with TelegramStandIn() as telegram, telegram_channel(telegram.bot) as channel:
+        (result,) = await send(channel, replace(message_to(ANA), replaces="77"))
+        assert isinstance(result, Accepted)
+        assert len(telegram.messages) == 1
+
+
+async def test_while_telegram_wants_silence_nothing_is_taken_back_either() -> None:
+    async with TelegramStandIn() as telegram, telegram_channel(telegram.bot) as channel:
+        (first,) = await send(channel, message_to(ANA))
+        assert isinstance(first, Accepted)
+        telegram.fail(Fault.BUSY)
+        (result,) = await send(channel, replace(message_to(ANA), replaces=first.provider_id))
+        assert isinstance(result, Busy)
+        assert len(telegram.messages) == 1

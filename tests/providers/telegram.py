@@ -15,6 +15,7 @@ from tests.providers.standin import Answer, StandIn
 
 TOKEN = "123456:token-of-the-stand-in"
 SECRET = "secret-of-the-webhook"
+DELETED_WITHIN_SECONDS = 48 * 3600  # core.telegram.org/bots/api#deletemessage
 
 Json = dict[str, Any]
 
@@ -28,6 +29,7 @@ class ChatMessage:
     text: str
     parameters: Json
     edits: int = 0
+    sent_at: float = field(default_factory=time.time)
     shown: set[str] = field(default_factory=set)
 
     @property
@@ -184,6 +186,17 @@ class TelegramStandIn(StandIn):
         message.edits += 1
         message.note_buttons()
         return self._message(chat, message.text, from_=_BOT, message_id=message_id)
+
+    def _deleteMessage(self, parameters: Json) -> bool:
+        chat, message_id = int(parameters["chat_id"]), int(parameters["message_id"])
+        self._reach(chat)
+        message = self._find(chat, message_id)
+        if message is None:
+            raise _Refusal(400, "Bad Request: message to delete not found")
+        if time.time() - message.sent_at > DELETED_WITHIN_SECONDS:
+            raise _Refusal(400, "Bad Request: message can't be deleted for everyone")
+        self.messages.remove(message)
+        return True
 
     def _answerCallbackQuery(self, parameters: Json) -> bool:
         query_id = parameters["callback_query_id"]

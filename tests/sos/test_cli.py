@@ -219,3 +219,10 @@ def test_the_doctor_says_line_by_line_what_is_wrong(founded: dict[str, str]) -> 
     assert result.exit_code == 1
     assert re.search(r"^BAD  on duty: 0 now$", result.output, re.M)
     assert re.search(r"^ok +settings: complete$", result.output, re.M)
+
+
+def test_a_copy_that_was_not_noticed_is_said_to_be_one_and_only_after_a_question(founded: dict[str, str]) -> None:
+    assert sos(founded, "restored", typed="n\n").exit_code == 1
+    said = sos(founded, "restored", typed="y\n")
+    assert said.exit_code == 0
+    assert "0 messages are unknown now." in said.output
