@@ -23,7 +23,7 @@ from sos.vault import KeyFile
 from workers.main import run as run_worker
 
 
-@click.group()
+@click.group(commands=[staff, member])
 def main() -> None:
     """System of Solidarity: from a report of danger to a letter signed by many."""
 
@@ -132,10 +132,6 @@ def restored() -> None:
 async def _doubt(settings: Settings) -> int:
     async with open_record(settings) as record, record.step() as step:
         return await doubt_everything(step.conn, utc_now())
-
-
-main.add_command(staff)
-main.add_command(member)
 
 
 @main.command()
