@@ -49,7 +49,7 @@ async def make_case(triager: Staff) -> str:
     report = await triager.desk.open(reports.pop())
     require(REPORT["what"] in report.words, "the triager's key does not open the report")
     case = await triager.desk.send(
-        report, "/case", urgency="life", working_group="environment", kind="community", people="400", name=COMMUNITY
+        report, "/case", urgency="serious", working_group="environment", kind="community", people="400", name=COMMUNITY
     )
     path = case.path
     await _act(triager, path, "/subject", kind="person", people="1", name=SPOKESPERSON)

@@ -39,7 +39,12 @@ class Asked:
 
     @property
     def link(self) -> str:
-        return next(link for link in self.got.links if "/s/" in link)
+        return next((link for link in self.got.links if "/s/" in link), "")
+
+    @property
+    def can_answer(self) -> bool:
+        """Where SMS carry neither links nor replies, she only reads."""
+        return bool(self.link or SMS_WORD.search(self.got.text))
 
     @property
     def answer(self) -> str:
@@ -98,6 +103,8 @@ class Members:
         first: dict[str, Asked] = {}
         colleagues: list[Asked] = []
         for one in asked:
+            if not one.can_answer:
+                continue
             if first.setdefault(one.contact.member, one) is not one:
                 colleagues.append(one)
         willing = [one for member, one in first.items() if wants_to_sign(member)]
