@@ -201,6 +201,7 @@ async def plan_deliveries(
 ) -> Planned:  # fmt: skip
     """Write the ledger of an action in one statement. Whoever is spared, or shares a message, stands there too."""
     chosen = CORRECTED if audience.corrects else PLANNED
+    await conn.execute("SET LOCAL statement_timeout = '10min'")  # a million rows take longer than a statement may else
     (planned,) = await rows(
         conn,
         Planned,
