@@ -10,7 +10,7 @@ DEV := $(VENV)/dev-$(shell cksum < requirements-dev.lock | cut -d ' ' -f 1)
 INSTALL := $(RUN) -m pip install --quiet --no-input --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test lint format clean
+.PHONY: help up demo test bench lint format clean
 
 help: ## Say what there is
 	@echo "make TARGET [ARGS=...] [PYTHON=python3.12]"
@@ -25,6 +25,9 @@ demo: $(DEV) ## Play the story from a report to a letter, with stand-ins for the
 
 test: $(DEV) ## Run the tests (ARGS="-k vault -x")
 	@exec $(RUN) -m pytest $(ARGS)
+
+bench: $(DEV) ## Measure a fan-out beside others (ARGS="scale", "curve" or "pace" for the rest)
+	@exec $(RUN) -m tests.bench $(ARGS)
 
 lint: $(DEV) ## Check style, types and who imports whom
 	$(VENV)/bin/ruff check .

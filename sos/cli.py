@@ -8,6 +8,7 @@ import click
 
 from sos import doctor as health
 from sos import up as all_in_one
+from sos.bench.commands import bench
 from sos.commanding import open_record, plainly, run, settings_now
 from sos.database import migrate
 from sos.ledger.restoring import doubt_everything
@@ -23,7 +24,7 @@ from sos.vault import KeyFile
 from workers.main import run as run_worker
 
 
-@click.group(commands=[staff, member])
+@click.group(commands=[staff, member, bench])
 def main() -> None:
     """System of Solidarity: from a report of danger to a letter signed by many."""
 
