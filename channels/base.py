@@ -35,7 +35,7 @@ class Attachment:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: thousands are made every second
 class Message:
     """One message to one address, ready to leave: a wording that many share, and this recipient's own words in it.
 

@@ -1,17 +1,19 @@
 """Messages: a whole text rendered once for a language and channel, then filled for each recipient."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from channels.base import Attachment, Button, ChannelName, Message
 from channels.wording import MARKS, Wording, slots_in
 from sos.settings import Settings
-from sos.texts import Templates, isolate
+from sos.texts import TURNING, Templates
 from sos.vault import KeyFile
 
 _MARKING = dict.fromkeys(map(ord, "\ue000\ue001\u202a\u202b\u202c\u202d\u202e"))
-NAMES = frozenset({"name", "organisation"})  # may be written in another direction than the text around them
+NAMES = ("name", "organisation")  # may be written in another direction than the text around them
+# A name keeps its direction to itself; an SMS cannot afford the two characters, nor show them everywhere.
+_ISOLATED = MARKS | {name: f"\u2068{MARKS[name]}\u2069" for name in NAMES}
 # What each purpose of a signed link may be used for.
 # The verbs of the buttons that stand under a first message; what each asks next is inbound's.
 FIRST_TAP, SEEN_TAP = "ask", "seen"
@@ -37,7 +39,7 @@ class Mold:
     wording: Wording
 
     def fill(
-        self, box: Letterbox, own: Mapping[str, str], *, links: "Links", buttons: tuple[tuple[Button, ...], ...] = (),
+        self, box: Letterbox, own: dict[str, str], *, links: "Links", buttons: tuple[tuple[Button, ...], ...] = (),
         attachments: tuple[Attachment, ...] = (), may_unsubscribe: bool = True, replaces: str = "",
     ) -> Message:  # fmt: skip
         """The message to one recipient. Raises KeyError where the text has a mark for which she has no words."""
@@ -49,7 +51,7 @@ class Mold:
             address=box.address,
             language=self.language,
             wording=self.wording,
-            words={slot: self._isolated(slot, words) for slot, words in own.items()},
+            words=own | {name: TURNING.sub("", own[name]) for name in NAMES if name in own},
             buttons=buttons,
             attachments=attachments,
             message_id=links.message_id(box.delivery) if by_email else "",
@@ -61,10 +63,6 @@ class Mold:
             replaces=replaces,
         )
 
-    def _isolated(self, slot: str, words: str) -> str:
-        """A name keeps its direction to itself; an SMS cannot afford the two characters, nor show them everywhere."""
-        return isolate(words) if slot in NAMES and self.channel is not ChannelName.SMS else words
-
 
 def make_mold(templates: Templates, what: str, language: str, channel: ChannelName, **values: object) -> Mold:
     """Render `templates/messages/<what>/<language>/` for one channel; no value can bring a mark of its own.
@@ -72,7 +70,8 @@ def make_mold(templates: Templates, what: str, language: str, channel: ChannelNa
     `can_link` and `can_reply` are what an SMS can do where it goes; `fallback` says that this is not her own language.
     """
     usual = {"fallback": "", "can_link": True, "can_reply": True}
-    values = {**usual, **MARKS, **{name: value if name in MARKS else _inert(value) for name, value in values.items()}}
+    marks = MARKS if channel is ChannelName.SMS else _ISOLATED
+    values = {**usual, **marks, **{name: value if name in MARKS else _inert(value) for name, value in values.items()}}
 
     def part(name: str) -> str:
         return templates.message(what, language, name, **values)
@@ -142,5 +141,9 @@ class Links:
 
     def message_id(self, delivery: int) -> str:
         """The same for each attempt, so that a repeated email can be told as one."""
-        host = urlsplit(self.settings.public_url).hostname or "localhost"
-        return f"<{self.keys.link('message-id', delivery)}@{host}>"
+        return f"<{self.keys.link('message-id', delivery)}@{_host(self.settings.public_url)}>"
+
+
+@lru_cache(maxsize=1)
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or "localhost"

@@ -45,7 +45,7 @@ class Place:
 
     table: str
     column: str
-    row: UUID | int
+    row: UUID | int | str
 
     @property
     def bytes(self) -> bytes:
@@ -193,7 +193,7 @@ class KeyFile:
         key = self._mac_keys.get((number, purpose))
         if key is None:
             key = self._mac_keys[number, purpose] = self._derive(number, f"mac/{purpose}")
-        return hmac.digest(key, data, "sha256")
+        return hashlib.blake2b(data, key=key, digest_size=32).digest()  # RFC 7693, 2.9
 
     def link(self, purpose: str, number: int) -> str:
         """A token of 24 characters for row `number`, good for one purpose only."""

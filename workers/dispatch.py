@@ -16,7 +16,7 @@ import structlog
 from channels.base import Busy, Channel, ChannelName, Message, Refused, Result, Unconfirmed
 from channels.segments import segments
 from sos.database import Connection
-from sos.ledger import leaving_store, steps
+from sos.ledger import leaving_store, settling_store, steps
 from sos.ledger.delivery import LIFE, POLICY, REMEMBERED, Due, Settlement, after, closes_channel
 from sos.ledger.money import spend
 from sos.runtime import Runtime
@@ -153,8 +153,8 @@ class Dispatcher:
         async with conn.transaction():
             await self._write(conn, written)
             for attempt, ids in self.doubtful.items():
-                await leaving_store.release(conn, attempt, ids)
-            await leaving_store.forget_attempts(conn, self.doubtful.keys())
+                await settling_store.release(conn, attempt, ids)
+            await settling_store.forget_attempts(conn, self.doubtful.keys())
         self.landed = self.landed[len(written) :]
         self.doubtful.clear()
 
@@ -163,7 +163,7 @@ class Dispatcher:
             return
         await steps.settle(conn, settlements, self.channel.name, self.runtime.clock())
         still = {handed.attempt for handed in self.flying.values()}
-        await leaving_store.forget_attempts(conn, {one.attempt for one in settlements} - still)
+        await settling_store.forget_attempts(conn, {one.attempt for one in settlements} - still)
 
     async def _drop_if_overtaken(self, conn: Connection) -> None:
         """Something more urgent goes first; what was prepared is looked at again afterwards."""
@@ -187,7 +187,7 @@ class Dispatcher:
         if now - self._renewed_at > RENEW_EVERY_SECONDS:
             self._renewed_at = now
             attempts = {handed.attempt for handed in self.flying.values()}
-            await leaving_store.renew(conn, attempts, self.runtime.clock() + LEASE)
+            await settling_store.renew(conn, attempts, self.runtime.clock() + LEASE)
 
     def _hand_over(self, prepared: Sequence[Prepared], attempt: int) -> None:
         """Send what was marked; what is known already is settled instead."""

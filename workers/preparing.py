@@ -25,7 +25,7 @@ class AnswersLater(Protocol):
     async def look_up(self, message: Message, since: datetime) -> Accepted | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """A delivery with its message, or with what has become of it already."""
 
@@ -37,15 +37,23 @@ class Prepared:
 async def prepare(runtime: Runtime, channel: Channel, renderers: Renderers, due: Sequence[Due]) -> list[Prepared]:
     """In the same order. What cannot be rendered is refused; what may have arrived is asked about."""
     messages = await render(runtime, renderers, due)
-    return [await _prepare(channel, one, messages.get(one.id)) for one in due]
+    prepared = [_prepare(one, messages.get(one.id)) for one in due]
+    if not isinstance(channel, AnswersLater):
+        return prepared
+    return [await _ask(channel, one) if one.due.unconfirmed else one for one in prepared]
 
 
-async def _prepare(channel: Channel, due: Due, message: Message | None) -> Prepared:
-    if message is None:
-        log.error("delivery.unrenderable", delivery=due.id)
-        return Prepared(due, None, Refused(UNRENDERABLE))
-    if not (due.unconfirmed and due.marked_at and isinstance(channel, AnswersLater)):
+def _prepare(due: Due, message: Message | None) -> Prepared:
+    if message:
         return Prepared(due, message)
+    log.error("delivery.unrenderable", delivery=due.id)
+    return Prepared(due, None, Refused(UNRENDERABLE))
+
+
+async def _ask(channel: AnswersLater, prepared: Prepared) -> Prepared:
+    due, message = prepared.due, prepared.message
+    if not (message and due.marked_at):
+        return prepared
     try:
         found = await channel.look_up(message, due.marked_at - CLOCK_SKEW)
     except Exception as error:  # whatever it is: what may have arrived is not sent again without an answer

@@ -1,6 +1,7 @@
 """Short answers to what people wrote to us by SMS or Telegram."""
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from channels.base import Message
 from sos.actions.store import published_texts
@@ -26,7 +27,7 @@ async def render_reply(runtime: Runtime, conn: Connection, deliveries: Sequence[
             runtime.templates, delivery.kind, delivery.language, delivery.channel, title=text.title if text else ""
         )
         names = names_for(runtime, row, delivery.language, delivery.channel)
-        given = await standing_answer(conn, delivery.about, row.contact_id)
+        given = await standing_answer(conn, delivery.about, UUID(row.contact_id))
         if given and given.answer is Answer.SIGN_INDIVIDUALLY:
             names["organisation"] = names["name"]  # who has signed: she herself, not the organisation
         messages[row.delivery] = mold.fill(letterbox(runtime, row), names, links=links)

@@ -60,7 +60,7 @@ class DeliveryState(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: thousands are made every second
 class Due:
     """A delivery that may leave now: as much of it as sending it needs."""
 
@@ -108,7 +108,7 @@ class Delivery:
     settled_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: thousands are made every second
 class Settlement:
     """What to write after an attempt. All values are absolute, so that writing it twice is writing it once."""
 

@@ -1,22 +1,21 @@
-"""The SQL of what leaves: looked at, marked, settled. What may leave is decided by the conditions of the mark."""
+"""The SQL of what leaves: looked at, then marked. What may leave is decided by the conditions of the mark."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import LiteralString
 from uuid import UUID
 
-from psycopg.rows import args_row
-
 from channels.base import ChannelName
-from sos.database import Connection, row, rows, run, value
-from sos.ledger.delivery import Due, Purpose, Settlement
+from sos.database import Connection, plain_rows, row, value
+from sos.ledger.delivery import Due, Purpose
 from sos.ledger.turn_store import end_silent, leave_block, take_block
 
 BLOCK = 512  # so many numbers are looked at together, by one worker at a time
 LOUD = frozenset({ChannelName.SMS, ChannelName.TELEGRAM})  # these ring, and rest in her quiet hours
 
-_DUE: LiteralString = """
+DUE: LiteralString = """
     d.id, d.purpose, d.about, d.kind, d.channel, d.language, d.urgency, d.discreet, d.due_at, d.expires_at, d.attempts,
     d.unconfirmed, d.marked_at
 """
@@ -104,20 +103,20 @@ async def _first(
 async def _in_block(
     conn: Connection, channel: ChannelName, first: _First, *, purposes: Collection[str], now: datetime
 ) -> list[Due]:
-    async with conn.cursor(binary=True, row_factory=args_row(_due)) as cursor:
-        await cursor.execute(
-            "SELECT "
-            + _DUE
-            + """
-            FROM deliveries d
-            WHERE d.id >= %(first)s AND d.id < %(end)s AND d.urgency = %(urgency)s AND d.purpose = ANY(%(purposes)s)
-              AND """
-            + _may_leave(channel)
-            + "ORDER BY d.due_at, d.id",
-            {"channel": channel, "purposes": list(purposes), "now": now, "urgency": first.urgency,
-             "first": first.block * BLOCK, "end": (first.block + 1) * BLOCK},
-        )  # fmt: skip
-        return await cursor.fetchall()
+    found = await plain_rows(
+        conn,
+        _due,
+        "SELECT "
+        + DUE
+        + """
+        FROM deliveries d
+        WHERE d.id >= %(first)s AND d.id < %(end)s AND d.urgency = %(urgency)s AND d.purpose = ANY(%(purposes)s)
+          AND """
+        + _may_leave(channel),
+        channel=channel, purposes=list(purposes), now=now, urgency=first.urgency,
+        first=first.block * BLOCK, end=(first.block + 1) * BLOCK,
+    )  # fmt: skip
+    return sorted(found, key=attrgetter("due_at", "id"))
 
 
 _PURPOSES = {one.value: one for one in Purpose}
@@ -172,77 +171,3 @@ async def mark(
     )  # fmt: skip
     marked = await cursor.fetchall()
     return (marked[0][0] if marked else 0), {id for _, id in marked}
-
-
-async def settle(conn: Connection, settlements: Sequence[Settlement], now: datetime) -> int:
-    """Write outcomes, each only while its attempt is the row's latest; answer how many were written.
-
-    A row that was taken for lost meanwhile (queued again, or unknown) and that nobody has marked since is written
-    too: this is the better knowledge. One that a receipt, a recall or a later attempt has changed is left alone.
-    """
-    return await run(
-        conn,
-        """
-        UPDATE deliveries d
-        SET state = s.state, reason = s.reason, due_at = s.due_at, attempts = s.attempts, unconfirmed = s.unconfirmed,
-            provider_id = CASE WHEN s.provider_id = '' THEN d.provider_id ELSE s.provider_id END,
-            settled_at = CASE WHEN s.state = 'queued' THEN NULL ELSE %(now)s END
-        FROM unnest(%(ids)s::bigint[], %(attempt)s::bigint[], %(states)s::delivery_state[], %(reasons)s::text[],
-                    %(due)s::timestamptz[], %(attempts)s::smallint[], %(unconfirmed)s::smallint[],
-                    %(provider_ids)s::text[])
-            AS s (id, attempt, state, reason, due_at, attempts, unconfirmed, provider_id)
-        WHERE d.id = s.id AND d.attempt = s.attempt AND d.state IN ('marked', 'queued', 'unknown')
-        """,
-        now=now, ids=[one.id for one in settlements], attempt=[one.attempt for one in settlements],
-        states=[one.state for one in settlements], reasons=[one.reason for one in settlements],
-        due=[one.due_at for one in settlements], attempts=[one.attempts for one in settlements],
-        unconfirmed=[one.unconfirmed for one in settlements], provider_ids=[one.provider_id for one in settlements],
-    )  # fmt: skip
-
-
-async def forget_attempts(conn: Connection, attempts: Collection[int]) -> None:
-    """All that these attempts had handed over is settled."""
-    await run(conn, "DELETE FROM attempts WHERE id = ANY(%(ids)s)", ids=list(attempts))
-
-
-async def renew(conn: Connection, attempts: Collection[int], until: datetime) -> None:
-    """Whoever waits for the outcomes of these attempts is still there."""
-    await run(
-        conn, "UPDATE attempts SET lease_until = %(until)s WHERE id = ANY(%(ids)s)", ids=list(attempts), until=until
-    )
-
-
-async def release(conn: Connection, attempt: int, ids: Collection[int]) -> None:
-    """Put back what this attempt is sure not to have handed over, as if it had not been marked."""
-    await run(
-        conn,
-        """
-        UPDATE deliveries SET state = 'queued', settled_at = NULL
-        WHERE id = ANY(%(ids)s) AND attempt = %(attempt)s AND state IN ('marked', 'unknown')
-        """,
-        ids=list(ids), attempt=attempt,
-    )  # fmt: skip
-
-
-async def lapsed(conn: Connection, now: datetime) -> list[int]:
-    """Up to a hundred attempts that nobody has been heard of any more, locked, the oldest first."""
-    cursor = await conn.execute(
-        """
-        SELECT id FROM attempts WHERE lease_until <= %(now)s ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED
-        """,
-        {"now": now},
-    )
-    return [attempt for (attempt,) in await cursor.fetchall()]
-
-
-async def still_marked(conn: Connection, attempt: int) -> list[Due]:
-    """What an attempt has left without an outcome, locked."""
-    return await rows(
-        conn,
-        Due,
-        "SELECT " + _DUE + """
-        FROM attempts t JOIN deliveries d ON d.id = ANY(t.deliveries) AND d.attempt = t.id
-        WHERE t.id = %(attempt)s AND d.state = 'marked' ORDER BY d.id FOR UPDATE OF d
-        """,
-        attempt=attempt,
-    )  # fmt: skip

@@ -7,7 +7,7 @@ import structlog
 
 from channels.base import ChannelName, Receipt, ReceiptState, Unconfirmed
 from sos.database import Connection
-from sos.ledger import hold_store, leaving_store, store
+from sos.ledger import hold_store, settling_store, store
 from sos.ledger.delivery import (
     INTERRUPTED,
     MISCONFIGURED,
@@ -32,7 +32,7 @@ async def settle(conn: Connection, settlements: Sequence[Settlement], channel: s
     """Write the outcomes of one channel: rows, addresses that take no more, and the hold if the fault is ours."""
     if not settlements:
         return
-    await leaving_store.settle(conn, settlements, now)
+    await settling_store.settle(conn, settlements, now)
     lost = [one.id for one in settlements if one.state in NOT_REACHED]
     if lost:
         await store.bring_next_forward(conn, lost, now)
@@ -67,13 +67,13 @@ async def _end_suppressed(conn: Connection, spots: Collection[Spot], now: dateti
 async def recover(conn: Connection, now: datetime) -> list[int]:
     """Settle by the policy what was marked under a lease that is over; answer which."""
     lost: list[int] = []
-    for attempt in await leaving_store.lapsed(conn, now):
+    for attempt in await settling_store.lapsed(conn, now):
         settlements = [
             after(due, attempt, Unconfirmed(INTERRUPTED), now)
-            for due in await leaving_store.still_marked(conn, attempt)
+            for due in await settling_store.still_marked(conn, attempt)
         ]
-        await leaving_store.settle(conn, settlements, now)
-        await leaving_store.forget_attempts(conn, [attempt])
+        await settling_store.settle(conn, settlements, now)
+        await settling_store.forget_attempts(conn, [attempt])
         lost += [one.id for one in settlements]
     return lost
 

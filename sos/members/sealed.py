@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import cast
 from uuid import UUID, uuid4
 
+from pydantic_core import from_json
+
 from channels.base import ChannelName
 from sos.members.member import Address, OwnerKind
 from sos.vault import KeyFile, Place
@@ -15,9 +17,9 @@ def seal_names(keys: KeyFile, member_id: UUID, names: Mapping[str, str]) -> byte
     return keys.seal(json.dumps(dict(names), ensure_ascii=False), Place("members", "names_sealed", member_id))
 
 
-def open_names(keys: KeyFile, member_id: UUID, sealed: bytes) -> dict[str, str]:
+def open_names(keys: KeyFile, member_id: UUID | str, sealed: bytes) -> dict[str, str]:
     """A member's names by language. Raises CannotOpen."""
-    return cast(dict[str, str], json.loads(keys.open(sealed, Place("members", "names_sealed", member_id))))
+    return cast(dict[str, str], from_json(keys.open_bytes(sealed, Place("members", "names_sealed", member_id))))
 
 
 def seal_person(keys: KeyFile, contact_id: UUID, name: str) -> bytes:
@@ -25,7 +27,7 @@ def seal_person(keys: KeyFile, contact_id: UUID, name: str) -> bytes:
     return keys.seal(name, Place("contacts", "name_sealed", contact_id))
 
 
-def open_person(keys: KeyFile, contact_id: UUID, sealed: bytes) -> str:
+def open_person(keys: KeyFile, contact_id: UUID | str, sealed: bytes) -> str:
     """A contact's name. Raises CannotOpen."""
     return keys.open(sealed, Place("contacts", "name_sealed", contact_id))
 
@@ -40,6 +42,6 @@ def seal_address(
     return Address(address_id, *owner, channel, sealed, keys.index(channel, value), country=country)
 
 
-def open_address(keys: KeyFile, address_id: UUID, sealed: bytes) -> str:
+def open_address(keys: KeyFile, address_id: UUID | str, sealed: bytes) -> str:
     """An address as the channel needs it. Raises CannotOpen."""
     return keys.open(sealed, Place("addresses", "value_sealed", address_id))

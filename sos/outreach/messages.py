@@ -1,5 +1,6 @@
 """An action's messages: the approved text around each contact's own name, link and code."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby
 from uuid import UUID
@@ -55,11 +56,13 @@ async def _render_action(
     texts = {language: one.text for language, one in (await actions.published_texts(conn, action_id)).items()}
     replaced = await store.replaced_messages(conn, list(deliveries)) if action.corrects else {}
     writing = Writing(runtime, action, texts, replaced)
-    return {
-        row.delivery: writing.write(deliveries[row.delivery], row)
-        for row in await store.recipients(conn, list(deliveries))
-        if deliveries[row.delivery].language in texts
-    }
+    messages: dict[int, Message] = {}
+    for number, row in enumerate(await store.recipients(conn, list(deliveries))):
+        if number % 16 == 0:
+            await asyncio.sleep(0)  # a whole block takes a while, and mails are on the wire meanwhile
+        if deliveries[row.delivery].language in texts:
+            messages[row.delivery] = writing.write(deliveries[row.delivery], row)
+    return messages
 
 
 class Writing:
@@ -86,7 +89,7 @@ class Writing:
         own = {
             **names_for(self._runtime, row, due.language, due.channel),
             "link": link,
-            "code": self._links.code(due.id),
+            "code": self._links.code(due.id) if due.channel is ChannelName.SMS else "",
             "deadline": moment(self._action.deadline_at, ZoneInfo(row.time_zone), due.language),
             "reference": link,
         }

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from channels.base import ChannelName
-from sos.database import Connection, row, rows
+from sos.database import Connection, plain_rows, row, rows
 from sos.outreach.plan import Wave
 
 
@@ -31,34 +31,32 @@ async def find_address(conn: Connection, delivery_id: int) -> AddressRow | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: thousands are made every second
 class RecipientRow:
-    """Somebody who is written to, as she lies sealed."""
+    """Somebody who is written to, as she lies sealed; ids as text, as the seals name them."""
 
     delivery: int
-    contact_id: UUID
+    contact_id: str
     contact_sealed: bytes
-    member_id: UUID
+    member_id: str
     member_sealed: bytes
     may_sign: bool
     discreet: bool
     first_language: str
     time_zone: str
     country: str
-    address_id: UUID
+    address_id: str
     address_sealed: bytes
 
 
 async def recipients(conn: Connection, delivery_ids: list[int]) -> list[RecipientRow]:
     """Who is behind these deliveries."""
-    return await rows(
+    return await plain_rows(
         conn,
         RecipientRow,
         """
-        SELECT d.id AS delivery, c.id AS contact_id, c.name_sealed AS contact_sealed, m.id AS member_id,
-               m.names_sealed AS member_sealed, c.may_sign, coalesce(c.discreet, false) AS discreet,
-               c.languages[1] AS first_language, c.time_zone, coalesce(a.country, m.country) AS country,
-               a.id AS address_id, a.value_sealed AS address_sealed
+        SELECT d.id, c.id::text, c.name_sealed, m.id::text, m.names_sealed, c.may_sign, coalesce(c.discreet, false),
+               c.languages[1], c.time_zone, coalesce(a.country, m.country), a.id::text, a.value_sealed
         FROM deliveries d
         JOIN contacts c ON c.id = d.recipient_id
         JOIN members m ON m.id = c.member_id

@@ -19,7 +19,7 @@ from channels.base import (
     Unconfirmed,
 )
 from sos.database import Connection, connect, run, value
-from sos.ledger import hold_store, leaving_store, steps, store
+from sos.ledger import hold_store, leaving_store, settling_store, steps, store
 from sos.ledger.delivery import Delivery, DeliveryState, Due, HoldScope, after
 from sos.members.member import StopReason
 from tests import make
@@ -305,14 +305,14 @@ async def test_what_a_crash_left_marked_is_settled_by_the_policy_when_its_lease_
 async def test_a_renewed_lease_keeps_rows_from_being_recovered(conn: Connection) -> None:
     await plan_deliveries(conn, 2)
     marked = await mark(conn, await look(conn))
-    await leaving_store.renew(conn, [marked.attempt], NOW + 2 * LEASE)
+    await settling_store.renew(conn, [marked.attempt], NOW + 2 * LEASE)
     assert await steps.recover(conn, NOW + LEASE) == []
 
 
 async def test_what_was_marked_and_did_not_leave_is_free_at_once(conn: Connection) -> None:
     ids = await plan_deliveries(conn, 3)
     marked = await mark(conn, await look(conn))
-    await leaving_store.release(conn, marked.attempt, ids)
+    await settling_store.release(conn, marked.attempt, ids)
     assert [(one.id, one.attempts, one.unconfirmed) for one in await look(conn)] == [(each, 0, 0) for each in ids]
 
 
@@ -322,7 +322,7 @@ async def test_releasing_leaves_alone_what_somebody_else_has_marked_since(conn: 
     stale = await mark(conn, due)
     await steps.recover(conn, NOW + LEASE)
     latest = await mark(conn, due, now=NOW + LEASE)
-    await leaving_store.release(conn, stale.attempt, [delivery_id])
+    await settling_store.release(conn, stale.attempt, [delivery_id])
     await settle(conn, latest, Accepted("x"))
     assert (await find(conn, delivery_id)).state is DeliveryState.ACCEPTED
 
