@@ -17,18 +17,18 @@ from channels.base import Busy, Channel, ChannelName, Message, Refused, Result, 
 from channels.segments import segments
 from sos.database import Connection
 from sos.ledger import leaving_store, settling_store, steps
-from sos.ledger.delivery import LIFE, POLICY, REMEMBERED, Due, Settlement, after, closes_channel
+from sos.ledger.delivery import POLICY, REMEMBERED, Due, Settlement, after, closes_channel
 from sos.ledger.money import spend
 from sos.runtime import Runtime
 from workers.going import finish, wait
-from workers.preparing import Prepared, prepare
+from workers.lookahead import LookAhead
+from workers.preparing import Prepared
 from workers.rendering import Renderers
 from workers.turns import open_turn
 
 LEASE = timedelta(seconds=8)
 RENEW_EVERY_SECONDS = 2.5
 POLL_SECONDS = 1.0
-LOOK_AROUND_SECONDS = 0.5  # how long something more urgent may go unseen when no notification came
 GATHER_SECONDS = 0.05  # how long an outcome waits for others to be written with it
 REST_SECONDS = 30.0  # at most, after a provider that takes nothing just now
 LAST_WORDS_SECONDS = 4.0
@@ -56,71 +56,55 @@ class Dispatcher:
     renderers: Renderers
     stop: asyncio.Event
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    ready: deque[Prepared] = field(default_factory=deque[Prepared])
     flying: dict[int, Handed] = field(default_factory=dict[int, Handed])
     landed: list[Settlement] = field(default_factory=list[Settlement])
     doubtful: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _sending: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
-    _block: int | None = None
-    _is_nudged: bool = False
+    _ahead: LookAhead = field(init=False)
     _by_policy: deque[bool] = field(default_factory=lambda: deque[bool](maxlen=REMEMBERED))
     _rest: float = 0.0
     _rests_until: float = 0.0
     _renewed_at: float = 0.0
-    _looked_around_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._ahead = LookAhead(self.runtime, self.channel, self.renderers, self._news)
 
     async def run(self) -> None:
         """Send until asked to stop; a channel with a pace is sent by one worker at a time.
 
         Marks are written by the connection that holds the turn: when it is lost, nothing more can leave.
         """
-        self.ready.clear()
-        self._block = None
         try:
             async with open_turn(
                 self.runtime.settings.database_url, self.channel.name, self.stop, self._settle
             ) as conn:
                 while not self.stop.is_set():
-                    self._is_nudged = self.wake.is_set()
+                    is_nudged = self.wake.is_set()
                     self.wake.clear()
-                    await self._look_ahead(conn)
+                    if not self._is_resting:
+                        await self._ahead.look(conn, is_nudged=is_nudged)
                     await self._turn_over(conn)
                     await self._wait()
                 await self._last_words(conn)
         except asyncio.CancelledError:
             await finish(set(self._sending), 0)
             raise
+        finally:
+            await self._ahead.forget()
 
     @property
     def _size(self) -> int:
         """How many one commit lets out: half of what may be uncertain, so that some fly while others are written."""
         return max(1, self.channel.in_flight // 2)
 
-    async def _look_ahead(self, conn: Connection) -> None:
-        """Prepare the next block of messages when the last one runs out."""
-        if self._is_resting or len(self.ready) >= self._size:
-            return
-        last, name, now = self._block, self.channel.name, self.runtime.clock()
-        busy = [] if last is None else [last]
-        found = await leaving_store.look(conn, name, purposes=self.renderers.keys(), now=now, busy=busy)
-        await self._look_away(conn)
-        if found:
-            self._block, due = found
-            self.ready += await prepare(self.runtime, self.channel, self.renderers, due)
-
-    async def _look_away(self, conn: Connection) -> None:
-        if self._block is not None:
-            await leaving_store.look_away(conn, self.channel.name, self._block)
-            self._block = None
-
     async def _turn_over(self, conn: Connection) -> None:
         """Write what has landed and mark what leaves next, in one commit; then hand it over."""
-        await self._drop_if_overtaken(conn)
+        await self._renew(conn)
+        self._news.clear()
         room = 0 if self._is_resting else min(self._size, self.channel.in_flight - len(self.flying))
-        chosen = [self.ready.popleft() for _ in range(min(max(room, 0), len(self.ready)))]
+        chosen = [one for one in self._ahead.take(room) if one.due.id not in self.flying]
         if not (chosen or self.landed):
-            await self._renew(conn)
             return
         written, now = list(self.landed), self.runtime.clock()
         attempt, marked = 0, set[int]()
@@ -137,7 +121,7 @@ class Dispatcher:
             raise
         self.landed = self.landed[len(written) :]
         if chosen and not marked:
-            await self._start_over(conn)  # a hold, a recall, or others were faster
+            await self._ahead.start_over(conn)  # a hold, a recall, or others were faster
         self._hand_over([one for one in chosen if one.due.id in marked], attempt)
 
     async def _spend(self, conn: Connection, leaving: Sequence[Prepared]) -> None:
@@ -164,22 +148,6 @@ class Dispatcher:
         await steps.settle(conn, settlements, self.channel.name, self.runtime.clock())
         still = {handed.attempt for handed in self.flying.values()}
         await settling_store.forget_attempts(conn, {one.attempt for one in settlements} - still)
-
-    async def _drop_if_overtaken(self, conn: Connection) -> None:
-        """Something more urgent goes first; what was prepared is looked at again afterwards."""
-        now = time.monotonic()
-        if not self.ready or not (self._is_nudged or now - self._looked_around_at > LOOK_AROUND_SECONDS):
-            return
-        self._looked_around_at = now
-        urgency = min(one.due.urgency for one in self.ready)
-        if urgency > LIFE and await leaving_store.is_overtaken(
-            conn, self.channel.name, urgency, purposes=self.renderers.keys(), now=self.runtime.clock()
-        ):
-            await self._start_over(conn)
-
-    async def _start_over(self, conn: Connection) -> None:
-        self.ready.clear()
-        await self._look_away(conn)
 
     async def _renew(self, conn: Connection) -> None:
         """Say that we are there, and still wait however slow the provider is."""
@@ -244,11 +212,10 @@ class Dispatcher:
         """Until there is something to write or to send."""
         if self._is_resting and not (self.flying or self.landed):
             await wait(self.stop, POLL_SECONDS)
-        elif not (self.ready or self.flying or self.landed):
+        elif self._ahead.is_empty and not (self.flying or self.landed):
             await wait(self.wake, POLL_SECONDS)
-        elif self.flying and (len(self.flying) >= self._size or not self.ready):
+        elif len(self.flying) >= self._size or not self._ahead.is_ready:
             await wait(self._news, GATHER_SECONDS if self.landed else POLL_SECONDS)
-        self._news.clear()
 
     async def _last_words(self, conn: Connection) -> None:
         """Let what flies land, write it, and leave nothing behind."""

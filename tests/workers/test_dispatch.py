@@ -95,7 +95,7 @@ async def test_life_overtakes_two_thousand_routine_rows_that_are_queued(runtime:
         await until(has_left)
         first, last = channel.sent.index(urgent[0]), max(channel.sent.index(each) for each in urgent)
     assert first - at <= 2 * channel.in_flight
-    assert last - first == len(urgent) - 1
+    assert last - first < len(urgent) + channel.in_flight  # what was on the wire already
 
 
 async def test_nothing_leaves_by_a_channel_that_is_held_until_it_is_lifted(runtime: Runtime, conn: Connection) -> None:
@@ -238,10 +238,10 @@ async def test_a_stop_does_not_wait_for_a_provider_that_never_answers(runtime: R
 
 
 async def test_paced_channels_have_one_sender_at_a_time_over_all_workers(runtime: Runtime, conn: Connection) -> None:
-    planned = await plan_deliveries(conn, 1100, channel=TELEGRAM)  # more than two windows
-    channel = KeepingChannel(TELEGRAM, pause=0.0005)
+    planned = await plan_deliveries(conn, 600, channel=TELEGRAM)  # more than a block
+    channel = KeepingChannel(TELEGRAM, in_flight=1, pause=0.0005)
     async with dispatching(*(dispatcher(runtime, channel) for _ in range(3))):
-        await until_states(conn, {"accepted": 1100})
+        await until_states(conn, {"accepted": 600})
     assert channel.most_at_once == 1
     assert sorted(channel.sent) == planned
 
