@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import time
 from enum import StrEnum
 from typing import TypeVar
 
@@ -23,6 +24,8 @@ LOCAL_LENGTH, EMAIL_LENGTH = 64, 254  # RFC 5321
 TELEGRAM_ID = re.compile(r"[1-9]\d{0,15}")  # at most 52 bits, core.telegram.org/bots/api#user
 YES = frozenset(map(fold, "yes y si sí s oui o sim نعم true 1 x".split()))
 NO = frozenset(map(fold, "no n non não لا false 0".split()))
+NEVER = NO | frozenset(map(fold, "never nunca jamás jamais أبدا ابدا ابدًا أبدًا none".split()))
+HOURS = re.compile(r"(\d{1,2})(?:[:.hH](\d{2})?)?\D{1,6}?(\d{1,2})(?:[:.hH](\d{2})?)?")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -78,6 +81,24 @@ def parse_time_zone(text: str, zones: Collection[str]) -> str:
     if text not in zones:
         raise Unacceptable("import.time_zone.unknown")
     return text
+
+
+def parse_quiet_hours(text: str) -> tuple[time, time]:
+    """From when until when her phone must not ring, from "22-7", "22:30 – 06:00" or "never" (equal ends).
+
+    Raises Unacceptable.
+    """
+    if fold(text) in NEVER:
+        return time(0), time(0)
+    found = HOURS.fullmatch(plain_digits(text).strip())
+    try:
+        hours = [int(part or 0) for part in found.groups()] if found else [0, 0, 0, 0]
+        begin, end = time(hours[0], hours[1]), time(hours[2], hours[3])
+    except ValueError as wrong:
+        raise Unacceptable("import.quiet_hours.unusable") from wrong
+    if begin == end:
+        raise Unacceptable("import.quiet_hours.unusable")
+    return begin, end
 
 
 def parse_yes_no(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import time
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -16,7 +17,8 @@ from sos.texts import LANGUAGES
 NAMES = {"name": OWN_SCRIPT, **{f"name_{language}": language for language in LANGUAGES}}
 COLUMNS = (
     *("reference", "kind", "standing", "country", *NAMES, "groups"),
-    *("contact", "languages", "channels", "time_zone", *ChannelName, "may_sign", "discreet", "gender"),
+    *("contact", "languages", "channels", "time_zone", "quiet_hours", "wake", *ChannelName),
+    *("may_sign", "discreet", "gender"),
 )
 REQUIRED = ("reference", "kind", "standing", "country", "name", "contact", "languages")
 
@@ -46,6 +48,8 @@ class ContactRow:
     addresses: Mapping[ChannelName, str]
     usual_time_zone: str
     time_zone: str | None
+    quiet_hours: tuple[time, time] | None
+    may_wake: bool | None
     may_sign: bool | None
     discreet: bool | None
     gender: Gender | None
@@ -83,7 +87,7 @@ def parse_members(raw: bytes | str, config: Config) -> Parsed:
             problems += found
     kept, doubled = _without_doubles(rows)
     by_line = sorted([*problems, *doubled], key=lambda problem: problem.line)
-    return Parsed(tuple(kept), tuple(by_line), (*table.remarks, *_look_alikes(kept)))
+    return Parsed(tuple(kept), tuple(by_line), (*table.remarks, *_shared(kept), *_look_alikes(kept)))
 
 
 class _RowReader:
@@ -107,6 +111,8 @@ class _RowReader:
             "languages": lambda text: cells.parse_languages(text, self._languages),
             "channels": lambda text: cells.parse_keys(text, tuple(ChannelName)),
             "time_zone": lambda text: cells.parse_time_zone(text, self._zones),
+            "quiet_hours": cells.parse_quiet_hours,
+            "wake": cells.parse_yes_no,
             "email": cells.parse_email,
             "sms": lambda text: cells.parse_phone(text, country),
             "telegram": cells.parse_telegram,
@@ -154,6 +160,8 @@ def _contact(values: Mapping[str, Any], config: Config) -> ContactRow:
         addresses=addresses,
         usual_time_zone=config.countries[values["country"]].time_zone,
         time_zone=values["time_zone"],
+        quiet_hours=values["quiet_hours"],
+        may_wake=values["wake"],
         may_sign=values["may_sign"],
         discreet=values["discreet"],
         gender=values["gender"],
@@ -161,21 +169,20 @@ def _contact(values: Mapping[str, Any], config: Config) -> ContactRow:
 
 
 def _without_doubles(rows: list[Row]) -> tuple[list[Row], list[Problem]]:
-    """Rows whose contact and addresses stand in no earlier row, and whose member is described as before."""
+    """Rows whose contact stands in no earlier row, and whose member is described as before."""
     kept: list[Row] = []
     problems: list[Problem] = []
     lines: dict[tuple[str, str], int] = {}
     members: dict[str, Row] = {}
     for row in rows:
         first = members.setdefault(row.member.reference, row)
-        keys = list(_identities(row))
-        found = [_repeats(row, key[0], lines[key]) for key in keys if key in lines]
+        line = lines.setdefault((row.member.reference, row.contact.name), row.line)
         if not _agrees(row.member, first.member):
-            found.append(Problem(row.line, "reference", "import.member.differs", {"other": str(first.line)}))
-        if not found:
+            problems.append(Problem(row.line, "reference", "import.member.differs", {"other": str(first.line)}))
+        elif line != row.line:
+            problems.append(Problem(row.line, "contact", "import.cell.twice", {"other": str(line)}))
+        else:
             kept.append(row)
-            lines |= dict.fromkeys(keys, row.line)
-        problems += found
     return kept, problems
 
 
@@ -185,14 +192,13 @@ def _agrees(member: MemberRow, first: MemberRow) -> bool:
     return filled == first
 
 
-def _repeats(row: Row, column: str, line: int) -> Problem:
-    return Problem(row.line, column, "import.cell.twice", {"other": str(line)})
-
-
-def _identities(row: Row) -> Iterator[tuple[str, str]]:
-    yield "contact", f"{row.member.reference} {row.contact.name}"
-    for channel, address in row.contact.addresses.items():
-        yield channel.value, address
+def _shared(rows: list[Row]) -> Iterator[Problem]:
+    """Addresses that stand in an earlier row too: both are reached there, by one message."""
+    first: dict[tuple[ChannelName, str], Row] = {}
+    for row in rows:
+        for spot in row.contact.addresses.items():
+            if (other := first.setdefault(spot, row)) is not row:
+                yield Problem(row.line, spot[0], "import.address.shared_with", {"other": str(other.line)})
 
 
 def _look_alikes(rows: list[Row]) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """Which rows of a list are people whom we know already, and what their rows would change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
@@ -19,7 +19,7 @@ class Known:
     members: Mapping[str, Member]
     contacts: Mapping[UUID, Sequence[Contact]]
     addresses: Mapping[UUID, Sequence[Address]]
-    owners: Mapping[Spot, UUID]
+    owners: Mapping[Spot, Collection[UUID]]
     suppressed: frozenset[Spot]
 
 
@@ -33,7 +33,6 @@ class Plan:
     changed_contacts: list[Contact] = field(default_factory=list[Contact])
     addresses: list[Address] = field(default_factory=list[Address])
     unchanged: int = 0
-    problems: list[Problem] = field(default_factory=list[Problem])
     remarks: list[Problem] = field(default_factory=list[Problem])
 
 
@@ -43,7 +42,7 @@ def spots_of(keys: KeyFile, contact: ContactRow) -> dict[ChannelName, Spot]:
 
 
 def plan_import(keys: KeyFile, known: Known, rows: Sequence[Row]) -> Plan:
-    """What these rows would add and change; a row whose address is somebody else's becomes a problem."""
+    """What these rows would add and change; an address that is somebody else's too is shared, which is remarked on."""
     matching = _Matching(keys, known, rows)
     for row in rows:
         matching.place(row)
@@ -74,10 +73,8 @@ class _Matching:
         """Find the row's contact, or make her, and note what changes."""
         spots = spots_of(self._keys, row.contact)
         found = self._find(row, spots)
-        taken = [channel for channel, spot in spots.items() if self._known.owners.get(spot, found) != found]
-        if taken:
-            self.plan.problems += [Problem(row.line, channel, "import.address.taken") for channel in taken]
-            return
+        shared = [channel for channel, spot in spots.items() if set(self._known.owners.get(spot, ())) - {found}]
+        self.plan.remarks += [Problem(row.line, channel, "import.address.shared") for channel in shared]
         member = self._place_member(row.member)
         old = next((one for one in self._known.contacts.get(member.id, ()) if one.id == found), None)
         contact = _describe_contact(self._keys, old, row.contact, member.id)
@@ -97,7 +94,7 @@ class _Matching:
             return named
         member = self._members.get(row.member.reference)
         people = {one.id for one in self._known.contacts.get(member.id, ())} if member else set[UUID]()
-        reached = (self._known.owners.get(spot) for spot in spots.values())
+        reached = (id for spot in spots.values() for id in self._known.owners.get(spot, ()))
         return next((id for id in reached if id in people - self._named), None)
 
     def _place_member(self, row: MemberRow) -> Member:
@@ -148,6 +145,7 @@ def _describe_member(keys: KeyFile, old: Member | None, row: MemberRow) -> Membe
 def _describe_contact(keys: KeyFile, old: Contact | None, row: ContactRow, member_id: UUID) -> Contact:
     """The contact as the row has her; what the row leaves out stays as it was, and so does an equal name."""
     base = old or _new_contact(keys, row, member_id)
+    quiet_from, quiet_until = row.quiet_hours or (base.quiet_from, base.quiet_until)
     same_name = open_person(keys, base.id, base.name_sealed) == row.name
     return replace(
         base,
@@ -155,6 +153,9 @@ def _describe_contact(keys: KeyFile, old: Contact | None, row: ContactRow, membe
         languages=row.languages,
         channels=tuple(dict.fromkeys([*row.channels, *base.channels])),
         time_zone=row.time_zone or base.time_zone,
+        quiet_from=quiet_from,
+        quiet_until=quiet_until,
+        may_wake=base.may_wake if row.may_wake is None else row.may_wake,
         may_sign=base.may_sign if row.may_sign is None else row.may_sign,
         discreet=base.discreet if row.discreet is None else row.discreet,
         gender=row.gender or base.gender,

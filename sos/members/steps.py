@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
-from uuid import UUID
 
 from sos.actor import Actor
 from sos.database import Connection
@@ -13,10 +12,12 @@ from sos.journal import note
 from sos.members import store
 from sos.members.importing import Parsed, Row
 from sos.members.matching import Known, Plan, plan_import, spots_of
+from sos.members.member import Address, Spot
 from sos.members.table import Problem
 from sos.vault import KeyFile
 
 Thing = TypeVar("Thing")
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ async def import_members(
     async with record.step() as step:
         await store.one_import_at_a_time(step.conn)
         plan = await _plan(step.conn, keys, parsed.rows)
-        result = _result(parsed, plan, is_written=partial or not (parsed.problems or plan.problems))
+        result = _result(parsed, plan, is_written=partial or not parsed.problems)
         if result.is_written:
             await _write(step.conn, plan, actor, now)
         return result
@@ -62,17 +63,21 @@ async def _plan(conn: Connection, keys: KeyFile, rows: Sequence[Row]) -> Plan:
         members={member.reference: member for member in members},
         contacts=_grouped(contacts, lambda contact: contact.member_id),
         addresses=_grouped(addresses, lambda address: address.owner_id),
-        owners={(one.channel, one.value_index): one.owner_id for one in at_spots},
+        owners={spot: {one.owner_id for one in found} for spot, found in _grouped(at_spots, _spot).items()},
         suppressed=frozenset(await store.suppressed(conn, spots)),
     )
     return plan_import(keys, known, rows)
 
 
-def _grouped(things: Iterable[Thing], owner: Callable[[Thing], UUID]) -> dict[UUID, list[Thing]]:
-    groups: dict[UUID, list[Thing]] = {}
+def _grouped(things: Iterable[Thing], key: Callable[[Thing], Key]) -> dict[Key, list[Thing]]:
+    groups: dict[Key, list[Thing]] = {}
     for thing in things:
-        groups.setdefault(owner(thing), []).append(thing)
+        groups.setdefault(key(thing), []).append(thing)
     return groups
+
+
+def _spot(address: Address) -> Spot:
+    return address.channel, address.value_index
 
 
 def _result(parsed: Parsed, plan: Plan, *, is_written: bool) -> ImportResult:
@@ -82,7 +87,7 @@ def _result(parsed: Parsed, plan: Plan, *, is_written: bool) -> ImportResult:
         contacts_added=len(plan.added_contacts),
         contacts_changed=len(plan.changed_contacts),
         contacts_unchanged=plan.unchanged,
-        problems=tuple(sorted((*parsed.problems, *plan.problems), key=lambda problem: problem.line)),
+        problems=parsed.problems,
         remarks=tuple(sorted((*parsed.remarks, *plan.remarks), key=lambda problem: problem.line)),
         is_written=is_written,
     )

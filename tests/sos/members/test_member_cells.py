@@ -1,6 +1,7 @@
 """What people really type into a list, and what becomes of it."""
 
 import re
+from datetime import time
 from zoneinfo import available_timezones
 
 import pytest
@@ -174,3 +175,24 @@ def test_a_choice_is_read_in_any_case_and_a_reference_in_capitals() -> None:
     assert cells.parse_reference("ke-٠٠١") == "KE-001"
     with pytest.raises(Unacceptable, match=r"import\.reference\.unusable"):
         cells.parse_reference("=KE 1")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("22-7", (time(22), time(7))),
+        ("22:30 – 06:00", (time(22, 30), time(6))),
+        ("22h00 à 7h", (time(22), time(7))),
+        ("٢٢:٠٠ إلى ٠٧:٠٠", (time(22), time(7))),
+        ("13.15-14.45", (time(13, 15), time(14, 45))),
+        *((never, (time(0), time(0))) for never in ("never", "Nunca", "jamais", "أبدًا", "no")),
+    ],
+)
+def test_quiet_hours_are_read_as_people_write_them(typed: str, expected: tuple[time, time]) -> None:
+    assert cells.parse_quiet_hours(typed) == expected
+
+
+@pytest.mark.parametrize("typed", ["22", "25-7", "22:61-7", "7-7", "at night", "22-7-9", "10 pm - 7 am"])
+def test_other_quiet_hours_are_asked_for_again(typed: str) -> None:
+    with pytest.raises(Unacceptable, match=r"import\.quiet_hours\.unusable"):
+        cells.parse_quiet_hours(typed)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from uuid import uuid4
 
 from channels.base import ChannelName
@@ -47,7 +47,14 @@ async def count(record: Record, table: str) -> int:
 
 async def test_a_list_becomes_members_contacts_and_addresses(record: Record, keys: KeyFile, list_of: ListOf) -> None:
     text = list_of(
-        {"email": "achieng@example.org", "sms": "+447700900123", "channels": "sms", "discreet": "yes"},
+        {
+            "email": "achieng@example.org",
+            "sms": "+447700900123",
+            "channels": "sms",
+            "discreet": "yes",
+            "quiet_hours": "23-6",
+            "wake": "yes",
+        },
         {"contact": "Juma Odhiambo", "email": "juma@example.org"},
     )
     result = await bring(record, keys, text)
@@ -57,6 +64,7 @@ async def test_a_list_becomes_members_contacts_and_addresses(record: Record, key
     assert open_person(keys, contact.id, contact.name_sealed) == "Achieng Otieno"
     assert (contact.channels, contact.discreet, contact.may_sign) == ((ChannelName.SMS, ChannelName.EMAIL), True, False)
     assert contact.time_zone == "Africa/Nairobi"
+    assert (contact.quiet_from, contact.quiet_until, contact.may_wake) == (time(23), time(6), True)
     assert await addresses_of(record, keys, contact) == {"email": "achieng@example.org", "sms": "+447700900123"}
     async with record.reading() as conn:
         member = await store.find_member(conn, contact.member_id)
@@ -125,27 +133,28 @@ async def test_a_contact_with_the_same_name_gets_her_new_address_and_loses_the_v
     assert address.verified_at is None
 
 
-async def test_an_address_of_another_contact_is_a_problem_and_stays_hers(
+async def test_two_contacts_may_share_an_address_which_is_remarked_on(
     record: Record, keys: KeyFile, list_of: ListOf
 ) -> None:
-    await bring(record, keys, list_of({"email": "achieng@example.org"}))
-    contact = await contact_by(record, keys, "achieng@example.org")
-    other = {"reference": "KE-2", "contact": "Juma", "email": "achieng@example.org"}
-    result = await bring(record, keys, list_of(other, {"reference": "KE-3", "contact": "Wairimu"}))
-    assert [(problem.line, problem.column, problem.key) for problem in result.problems] == [
-        (2, "email", "import.address.taken")
-    ]
-    assert (result.members_added, result.contacts_added) == (1, 1)
-    assert await contact_by(record, keys, "achieng@example.org") == contact
+    await bring(record, keys, list_of({"email": "shared@example.org"}))
+    other = {"reference": "KE-2", "contact": "Juma", "email": "shared@example.org"}
+    result = await bring(record, keys, list_of(other))
+    assert [(one.line, one.column, one.key) for one in result.remarks] == [(2, "email", "import.address.shared")]
+    assert (result.problems, result.members_added, result.contacts_added) == ((), 1, 1)
+    assert await count(record, "addresses") == 2
+    again = await bring(record, keys, list_of(other))
+    assert (again.contacts_unchanged, await count(record, "addresses")) == (1, 2)
 
 
 async def test_two_people_who_change_desks_are_not_taken_for_each_other(
     record: Record, keys: KeyFile, list_of: ListOf
 ) -> None:
     await bring(record, keys, list_of({"email": "a@example.org"}, {"contact": "Juma", "email": "b@example.org"}))
+    juma = await contact_by(record, keys, "b@example.org")
+    assert juma
     result = await bring(record, keys, list_of({"contact": "Juma", "email": "a@example.org"}))
-    assert [problem.key for problem in result.problems] == ["import.address.taken"]
-    assert result.contacts_changed == 0
+    assert [one.key for one in result.remarks] == ["import.address.shared"]
+    assert await addresses_of(record, keys, juma) == {"email": "a@example.org"}
 
 
 async def test_somebody_who_said_stop_is_not_brought_back_under_another_name(
