@@ -91,10 +91,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Not now: the same message may be tried again after this long."""
+    """Not now: the same message may be tried again after this long.
+
+    `wants_silence` says that the provider asked us for fewer requests: until then it is asked nothing at all.
+    """
 
     after: timedelta
     reason: str = ""
+    wants_silence: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """SMS through Twilio, one at a time, and what Twilio reports back."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -27,7 +29,7 @@ from channels.base import (
     Unconfirmed,
 )
 from channels.pace import Pace
-from channels.twilio_codes import BACK_OFF, what_it_means
+from channels.twilio_codes import A_MOMENT, BACK_OFF, what_it_means
 from channels.twilio_http import TwilioHttp
 
 _STATES = {
@@ -61,9 +63,10 @@ class SmsChannel:
         self._pace = Pace(per_second)
         self.in_flight = max(2, int(per_second))  # what a second lets out, so that a recall is felt at once
         # A mapping that is not empty keeps the library from reading TWILIO_EDGE and the like from the environment.
+        self._http = TwilioHttp(session, within)
         self._client = Client(
-            account.sid, account.token, http_client=TwilioHttp(session, within), environment={"TWILIO_EDGE": ""}
-        )
+            account.sid, account.token, http_client=self._http, environment={"TWILIO_EDGE": ""}
+        )  # fmt: skip
         self._client.api.base_url = account.url
 
     async def send(self, messages: Sequence[Message]) -> AsyncGenerator[Outcome, None]:
@@ -73,11 +76,15 @@ class SmsChannel:
 
     async def look_up(self, message: Message, since: datetime) -> Accepted | None:
         """Whether Twilio took this message since then, known by the reference in its text; raises AskLater."""
+        if await self._silence():
+            raise AskLater
         try:
             candidates = await self._client.messages.list_async(
                 to=message.address, date_sent_after=since.astimezone(UTC)
             )
         except (TwilioException, aiohttp.ClientError, TimeoutError, json.JSONDecodeError) as error:
+            if isinstance(error, TwilioRestException):
+                self._refused(what_it_means(int(error.code or error.status), error.status))
             raise AskLater from error
         found = [each for each in candidates if (message.reference or message.text) in (each.body or "")]
         return Accepted(str(found[0].sid)) if found else None
@@ -97,17 +104,27 @@ class SmsChannel:
         """Nothing is held: the session is closed by whoever opened it."""
 
     async def _attempt(self, message: Message) -> Result:
-        if rest_left := self._pace.rest_left:
-            return Busy(rest_left, "Twilio asked us to wait")
         await self._pace.turn(message.address)
+        if silence := await self._silence():
+            return Busy(silence, "Twilio asked us to wait", wants_silence=True)
         try:
-            result = await self._create(message)
+            return await self._create(message)
         except (TwilioRestException, TwilioServiceException) as error:
-            result = what_it_means(int(error.code or error.status), error.status)
+            return self._refused(what_it_means(int(error.code or error.status), error.status))
         except (aiohttp.ClientError, TimeoutError, json.JSONDecodeError) as error:
             return _why_unanswered(error)
-        if isinstance(result, Busy) and result.after == BACK_OFF:
-            self._pace.rest(BACK_OFF)
+
+    async def _silence(self) -> timedelta:
+        """How long Twilio still wants silence; a moment is waited for right here."""
+        while timedelta() < (left := self._pace.rest_left) <= A_MOMENT:  # noqa: ASYNC110 - it may grow meanwhile
+            await asyncio.sleep(left.total_seconds())
+        return left
+
+    def _refused(self, result: Result) -> Result:
+        """Where Twilio asks for fewer requests, we are silent for as long as it says."""
+        if isinstance(result, Busy) and result.wants_silence:
+            result = replace(result, after=max(result.after, self._http.retry_after))
+            self._pace.rest(result.after)
         return result
 
     async def _create(self, message: Message) -> Result:

@@ -27,6 +27,7 @@ from channels.base import (
     Refused,
     Result,
     TelegramBot,
+    Unconfirmed,
 )
 from channels.pace import Pace
 from channels.telegram_errors import what_it_means
@@ -36,7 +37,12 @@ Call = Callable[[str], Awaitable[str]]
 
 _SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 (the header's name)
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
-_LOGS_THAT_HOLD_THE_TOKEN_OR_TEXT = ("httpx", "httpcore", "telegram")
+_LOGS_THAT_HOLD_THE_TOKEN_OR_TEXT = {
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "telegram": logging.CRITICAL,  # it logs an answer that it cannot read, whole
+}
+_UNREADABLE = (KeyError, TypeError, AttributeError, ValueError)  # JSON, but not what the Bot API answers
 
 
 class TelegramChannel:
@@ -56,8 +62,8 @@ class TelegramChannel:
         per_second_each: float = 1.0,
         within: timedelta = timedelta(seconds=20),
     ) -> None:
-        for logger in _LOGS_THAT_HOLD_THE_TOKEN_OR_TEXT:
-            logging.getLogger(logger).setLevel(logging.WARNING)
+        for logger, least in _LOGS_THAT_HOLD_THE_TOKEN_OR_TEXT.items():
+            logging.getLogger(logger).setLevel(least)
         seconds = within.total_seconds()
         # The process environment names no proxy for us: messages go where the settings say.
         self._http = HTTPXRequest(
@@ -192,11 +198,13 @@ class TelegramChannel:
     async def _call(self, chat: str, call: Call) -> Result:
         """One request, none while Telegram wants silence; raises ChatMigrated."""
         if rest_left := self._pace.rest_left:
-            return Busy(rest_left, "Telegram asked us to wait")
+            return Busy(rest_left, "Telegram asked us to wait", wants_silence=True)
         try:
             return Accepted(await call(chat))
         except ChatMigrated:
             raise
+        except _UNREADABLE as error:
+            return Unconfirmed(f"no answer: {type(error).__name__}")
         except TelegramError as error:
             result = what_it_means(error)
             if isinstance(error, RetryAfter) and isinstance(result, Busy):

@@ -1,11 +1,12 @@
 """What an error of Telegram's library asks of us."""
 
+import json
 import ssl
 from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
-from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
 
 from channels.base import Busy, Misconfigured, Refused, Unconfirmed
 
@@ -18,14 +19,16 @@ _BAD_ADDRESS = (httpx.InvalidURL, httpx.UnsupportedProtocol)
 def what_it_means(error: TelegramError) -> Busy | Refused | Unconfirmed | Misconfigured:
     """Refused for this chat or text, Busy where nothing left us, Unconfirmed where Telegram may have the message."""
     if isinstance(error, RetryAfter):
-        return Busy(_duration(error.retry_after), "Telegram asked us to wait")
+        return Busy(_duration(error.retry_after), "Telegram asked us to wait", wants_silence=True)
+    causes = list(_causes(error))
+    # An answer that is no JSON is none of Telegram's, whatever its status: something stood between us.
+    if any(isinstance(cause, json.JSONDecodeError) for cause in causes):
+        return Unconfirmed("no answer: unreadable")
     if isinstance(error, (BadRequest, Forbidden)):
         return Refused(_without_details(error))
     if isinstance(error, (InvalidToken, Conflict)):
         return Misconfigured(_without_details(error))
-    if not isinstance(error, NetworkError):
-        return Refused(_without_details(error))
-    return _why_unanswered(list(_causes(error)))
+    return _why_unanswered(causes)
 
 
 def _why_unanswered(causes: list[BaseException]) -> Busy | Unconfirmed | Misconfigured:

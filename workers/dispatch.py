@@ -9,14 +9,14 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from channels.base import Busy, Channel, ChannelName, Message, Refused, Result, Unconfirmed
 from channels.segments import segments
 from sos.database import Connection
-from sos.ledger import leaving_store, settling_store, steps
+from sos.ledger import leaving_store, settling_store, steps, turn_store
 from sos.ledger.delivery import POLICY, REMEMBERED, Due, Settlement, after, closes_channel
 from sos.ledger.money import spend
 from sos.runtime import Runtime
@@ -66,6 +66,7 @@ class Dispatcher:
     _rest: float = 0.0
     _rests_until: float = 0.0
     _renewed_at: float = 0.0
+    _silence: datetime | None = None
 
     def __post_init__(self) -> None:
         self._ahead = LookAhead(self.runtime, self.channel, self.renderers, self._news)
@@ -79,6 +80,7 @@ class Dispatcher:
             async with open_turn(
                 self.runtime.settings.database_url, self.channel.name, self.stop, self._settle
             ) as conn:
+                await self._hear_of_silence(conn)
                 while not self.stop.is_set():
                     is_nudged = self.wake.is_set()
                     self.wake.clear()
@@ -93,6 +95,11 @@ class Dispatcher:
         finally:
             await self._ahead.forget()
 
+    async def _hear_of_silence(self, conn: Connection) -> None:
+        """Whoever sent before us may have been asked to be silent."""
+        left = await turn_store.silence_left(conn, self.channel.name, self.runtime.clock())
+        self._rests_until = max(self._rests_until, time.monotonic() + left.total_seconds())
+
     @property
     def _size(self) -> int:
         """How many one commit lets out: half of what may be uncertain, so that some fly while others are written."""
@@ -102,6 +109,7 @@ class Dispatcher:
         """Write what has landed and mark what leaves next, in one commit; then hand it over."""
         await self._renew(conn)
         self._news.clear()
+        began = time.monotonic()
         room = 0 if self._is_resting else min(self._size, self.channel.in_flight - len(self.flying))
         chosen = [one for one in self._ahead.take(room) if one.due.id not in self.flying]
         if not (chosen or self.landed):
@@ -122,6 +130,10 @@ class Dispatcher:
         self.landed = self.landed[len(written) :]
         if chosen and not marked:
             await self._ahead.start_over(conn)  # a hold, a recall, or others were faster
+        if time.monotonic() - began > LEASE.total_seconds():
+            self.doubtful[attempt] = marked  # this process was stopped, and others have taken it up by now
+            await self._settle(conn)
+            return
         self._hand_over([one for one in chosen if one.due.id in marked], attempt)
 
     async def _spend(self, conn: Connection, leaving: Sequence[Prepared]) -> None:
@@ -132,8 +144,12 @@ class Dispatcher:
             await spend(conn, self.runtime.config, self.channel.name, costs, self.runtime.clock())
 
     async def _settle(self, conn: Connection) -> None:
-        """Write what is known, without sending anything; and put back what was perhaps marked and did not leave."""
+        """Write what is known, without sending anything; and put back what was perhaps marked and did not leave.
+
+        What still flies is answered for: the connection may have been away for nearly as long as a lease.
+        """
         written = list(self.landed)
+        await self._renew(conn, at_once=True)
         async with conn.transaction():
             await self._write(conn, written)
             for attempt, ids in self.doubtful.items():
@@ -146,15 +162,18 @@ class Dispatcher:
         if not settlements:
             return
         await steps.settle(conn, settlements, self.channel.name, self.runtime.clock())
+        if self._silence:
+            await turn_store.keep_silence(conn, self.channel.name, self._silence)
+            self._silence = None
         still = {handed.attempt for handed in self.flying.values()}
         await settling_store.forget_attempts(conn, {one.attempt for one in settlements} - still)
 
-    async def _renew(self, conn: Connection) -> None:
+    async def _renew(self, conn: Connection, *, at_once: bool = False) -> None:
         """Say that we are there, and still wait however slow the provider is."""
         now = time.monotonic()
-        if now - self._renewed_at > RENEW_EVERY_SECONDS:
+        if at_once or now - self._renewed_at > RENEW_EVERY_SECONDS:
             self._renewed_at = now
-            attempts = {handed.attempt for handed in self.flying.values()}
+            attempts = {one.attempt for one in self.flying.values()} | {one.attempt for one in self.landed}
             await settling_store.renew(conn, attempts, self.runtime.clock() + LEASE)
 
     def _hand_over(self, prepared: Sequence[Prepared], attempt: int) -> None:
@@ -198,7 +217,10 @@ class Dispatcher:
 
     def _mind_the_provider(self, result: Result) -> None:
         """A provider that takes nothing at all just now is not tried with the whole queue."""
-        if not isinstance(result, Busy):
+        if isinstance(result, Busy) and result.wants_silence:
+            self._silence = self.runtime.clock() + result.after
+            self._rests_until = max(self._rests_until, time.monotonic() + result.after.total_seconds())
+        elif not isinstance(result, Busy):
             self._rest = 0.0
         elif not self.flying:
             self._rest = min(max(1.0, 2 * self._rest), REST_SECONDS)

@@ -11,7 +11,7 @@ import structlog
 
 DATABASE_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 2.0
 
 log = structlog.get_logger()
 

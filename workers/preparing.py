@@ -12,8 +12,10 @@ from sos.ledger.delivery import UNCONFIRMED, UNRENDERABLE, Due
 from sos.runtime import Runtime
 from workers.rendering import Renderers, render
 
-ASK_AGAIN = timedelta(minutes=1)
+ASK_AGAIN = timedelta(seconds=10)
 CLOCK_SKEW = timedelta(minutes=1)
+
+_NO_ANSWER = Busy(ASK_AGAIN, UNCONFIRMED)
 
 log = structlog.get_logger()
 
@@ -40,7 +42,7 @@ async def prepare(runtime: Runtime, channel: Channel, renderers: Renderers, due:
     prepared = [_prepare(one, messages.get(one.id)) for one in due]
     if not isinstance(channel, AnswersLater):
         return prepared
-    return [await _ask(channel, one) if one.due.unconfirmed else one for one in prepared]
+    return await _ask_about(channel, prepared)
 
 
 def _prepare(due: Due, message: Message | None) -> Prepared:
@@ -50,13 +52,26 @@ def _prepare(due: Due, message: Message | None) -> Prepared:
     return Prepared(due, None, Refused(UNRENDERABLE))
 
 
-async def _ask(channel: AnswersLater, prepared: Prepared) -> Prepared:
-    due, message = prepared.due, prepared.message
-    if not (message and due.marked_at):
-        return prepared
+async def _ask_about(channel: AnswersLater, prepared: Sequence[Prepared]) -> list[Prepared]:
+    """Those that may have arrived with the provider's word; once it has not answered, the others are asked for later.
+
+    Each silence costs half a minute, and whoever has not been written to yet must not wait for all of them.
+    """
+    asked: list[Prepared] = []
+    answers = True
+    for one in prepared:
+        if not (one.due.unconfirmed and one.message and one.due.marked_at):
+            asked.append(one)
+            continue
+        answer = await _ask(channel, one.message, one.due.marked_at) if answers else _NO_ANSWER
+        answers = answer is not _NO_ANSWER
+        asked.append(Prepared(one.due, None if answer else one.message, answer))
+    return asked
+
+
+async def _ask(channel: AnswersLater, message: Message, left_at: datetime) -> Accepted | Busy | None:
     try:
-        found = await channel.look_up(message, due.marked_at - CLOCK_SKEW)
+        return await channel.look_up(message, left_at - CLOCK_SKEW)
     except Exception as error:  # whatever it is: what may have arrived is not sent again without an answer
-        log.warning("delivery.not_looked_up", delivery=due.id, error=type(error).__name__)
-        return Prepared(due, None, Busy(ASK_AGAIN, UNCONFIRMED))
-    return Prepared(due, None if found else message, found)
+        log.warning("delivery.not_looked_up", delivery=message.delivery, error=type(error).__name__)
+        return _NO_ANSWER

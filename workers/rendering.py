@@ -36,7 +36,7 @@ async def render(runtime: Runtime, renderers: Renderers, deliveries: Sequence[Du
 
 
 async def _render_alike(runtime: Runtime, renderer: Renderer, deliveries: Sequence[Due]) -> Mapping[int, Message]:
-    """All at once; if that fails, each alone, so that one row never hurts its neighbours."""
+    """All at once; if that fails, each half by itself, until the one is found that hurts its neighbours."""
     try:
         async with runtime.record.reading() as conn:
             return await renderer(runtime, conn, deliveries)
@@ -46,7 +46,8 @@ async def _render_alike(runtime: Runtime, renderer: Renderer, deliveries: Sequen
         if len(deliveries) == 1:
             log.exception("rendering.failed", delivery=deliveries[0].id)
             return {}
-    messages: dict[int, Message] = {}
-    for delivery in deliveries:
-        messages |= await _render_alike(runtime, renderer, [delivery])
-    return messages
+    middle = len(deliveries) // 2
+    return {
+        **await _render_alike(runtime, renderer, deliveries[:middle]),
+        **await _render_alike(runtime, renderer, deliveries[middle:]),
+    }

@@ -19,6 +19,7 @@ PATIENCE_SECONDS = 1.5  # how long a bell may go unheard
 AT_ONCE = 8
 TIDY_EVERY_SECONDS = 2.0
 LAST_WORDS_SECONDS = 4.0
+OTHERS_WRITE_SECONDS = 3 * LONGEST_PAUSE_SECONDS  # enough for all to find the database again
 
 log = structlog.get_logger()
 
@@ -72,13 +73,14 @@ async def tidy(runtime: Runtime, stop: asyncio.Event) -> None:
 
     The former not at once: where the database has been away, those who were sending write first what they know.
     """
-    began = time.monotonic()
+    began: float | None = None  # known once the database has answered: until then nobody could write
     while not stop.is_set():
         recovered: list[int] = []
         async with runtime.record.pool.connection() as conn:
+            began = began or time.monotonic()
             if isinstance(runtime.clock, RecordClock):
                 await runtime.clock.compare(conn)
-            if time.monotonic() - began > LONGEST_PAUSE_SECONDS + 1:
+            if time.monotonic() - began > OTHERS_WRITE_SECONDS:
                 recovered = await steps.recover(conn, runtime.clock())
         async with runtime.record.pool.connection() as conn:
             expired = await store.expire(conn, runtime.clock())

@@ -149,7 +149,8 @@ async def mark(
     """Mark for hand-over those of these rows that may leave, under one new attempt: its number, and which they are.
 
     This is the claim, and the last gate. A row that somebody is changing at this moment is left alone, so that a mark
-    waits for nobody. What is still marked at `until` counts as uncertain.
+    waits for nobody. What is still marked at `until` counts as uncertain. Whatever may have arrived keeps the moment at
+    which it first left: from then on its provider is asked for it.
     """
     cursor = await conn.execute(
         """
@@ -162,7 +163,8 @@ async def mark(
             FROM free HAVING count(*) > 0
             RETURNING id, deliveries
         )
-        UPDATE deliveries d SET state = 'marked', marked_at = %(now)s, attempt = attempt.id
+        UPDATE deliveries d SET state = 'marked', attempt = attempt.id,
+            marked_at = CASE WHEN d.unconfirmed > 0 THEN coalesce(d.marked_at, %(now)s) ELSE %(now)s END
         FROM attempt WHERE d.id = ANY(attempt.deliveries)
         RETURNING d.attempt, d.id
         """,

@@ -1,5 +1,7 @@
 """The SQL of turns: advisory locks of a session, which end with it, and sessions that have fallen silent."""
 
+from datetime import datetime, timedelta
+
 from channels.base import ChannelName
 from sos.database import Connection, run, value
 
@@ -38,3 +40,23 @@ async def end_silent(conn: Connection, channel: ChannelName) -> int:
         """,
         key=BLOCKS[channel], turn=TURN, silent=SILENT_SECONDS,
     )  # fmt: skip
+
+
+async def keep_silence(conn: Connection, channel: ChannelName, until: datetime) -> None:
+    """The provider of a channel wants to be asked nothing until then, by none of us."""
+    await run(
+        conn,
+        """
+        INSERT INTO silences (channel, until) VALUES (%(channel)s, %(until)s)
+        ON CONFLICT (channel) DO UPDATE SET until = greatest(silences.until, EXCLUDED.until)
+        """,
+        channel=channel, until=until,
+    )  # fmt: skip
+
+
+async def silence_left(conn: Connection, channel: ChannelName, now: datetime) -> timedelta:
+    """How long a channel's provider still wants to be asked nothing."""
+    until: datetime | None = await value(
+        conn, "SELECT until FROM silences WHERE channel = %(channel)s AND until > %(now)s", channel=channel, now=now
+    )
+    return until - now if until else timedelta()

@@ -123,11 +123,25 @@ async def test_a_fault_is_never_tried_again_by_the_channel(fault: Fault, expecte
         assert len(twilio.messages) == accepted
 
 
-async def test_too_many_requests_silences_the_rest_of_the_window() -> None:
+async def test_too_many_requests_silence_this_sender_for_a_moment() -> None:
     async with TwilioStandIn() as twilio, sms_channel(twilio.account) as channel:
         twilio.fail(Fault.BUSY)
+        (first,) = await send(channel, text_to(ANA))
+        asked_at = time.monotonic()
+        results = await send(channel, *[text_to(ANA)] * 4)
+    assert first == Busy(timedelta(seconds=1), "Twilio 20429", wants_silence=True)
+    assert {type(result) for result in results} == {Accepted}
+    assert time.monotonic() - asked_at >= 0.9
+
+
+async def test_where_twilio_says_how_long_nothing_is_asked_of_it_meanwhile() -> None:
+    async with TwilioStandIn() as twilio, sms_channel(twilio.account) as channel:
+        twilio.fail(Fault.BUSY)
+        twilio.retry_after = 30
         results = await send(channel, *[text_to(ANA)] * 5)
-    assert {type(result) for result in results} == {Busy}
+        with pytest.raises(AskLater):
+            await channel.look_up(text_to(ANA), datetime.now(UTC))
+    assert all(isinstance(one, Busy) and one.wants_silence and one.after.total_seconds() > 28 for one in results)
     assert twilio.requests == 1
 
 

@@ -137,6 +137,18 @@ async def test_a_fault_is_never_tried_again_by_the_channel(fault: Fault, expecte
         assert len(telegram.messages) == accepted
 
 
+@pytest.mark.parametrize("status", [200, 400, 403, 502])
+async def test_an_answer_that_cannot_be_read_is_no_word_about_the_recipient(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with TelegramStandIn() as telegram, telegram_channel(telegram.bot) as channel:
+        telegram.garbled_status = status
+        telegram.fail(Fault.GARBLED_AFTER)
+        results = await send(channel, message_to(ANA), message_to(111))
+    assert [type(result) for result in results] == [Unconfirmed, Accepted]
+    assert "Something stands between us" not in caplog.text
+
+
 async def test_a_provider_that_cannot_be_reached_is_busy() -> None:
     async with TelegramStandIn() as telegram:
         bot = telegram.bot

@@ -23,6 +23,8 @@ class Fault(StrEnum):
     SILENT_AFTER = "silent after"
     CUT_BEFORE = "cut before"
     CUT_AFTER = "cut after"
+    GARBLED_BEFORE = "garbled before"
+    GARBLED_AFTER = "garbled after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class StandIn(ABC):
         self.reached_at = reached_at
         self.violations: list[str] = []
         self.requests = 0
+        self.garbled_status = 200
         self._faults: deque[Fault] = deque()
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -116,4 +119,6 @@ class StandIn(ABC):
             await asyncio.Event().wait()
         if fault in (Fault.CUT_BEFORE, Fault.CUT_AFTER) and request.transport:
             request.transport.close()
+        if fault in (Fault.GARBLED_BEFORE, Fault.GARBLED_AFTER):
+            return web.Response(text="<html>Something stands between us", status=self.garbled_status)
         return self.broken()

@@ -57,6 +57,7 @@ class TwilioStandIn(StandIn):
         self.messages: list[Sms] = []
         self.opted_out: set[str] = set()
         self.refusals: dict[str, int] = {}
+        self.retry_after = 0
         self._delivers_at_once = delivers_at_once
         self._reporting: set[asyncio.Task[None]] = set()
 
@@ -97,8 +98,11 @@ class TwilioStandIn(StandIn):
             return _error(refusal)
 
     def busy(self) -> web.Response:
-        """Too many requests, in Twilio's words."""
-        return _error(_Refusal(20429, "Too Many Requests", 429))
+        """Too many requests, in Twilio's words; with `retry_after` it says how many seconds of silence it wants."""
+        answer = _error(_Refusal(20429, "Too Many Requests", 429))
+        if self.retry_after:
+            answer.headers["Retry-After"] = str(self.retry_after)
+        return answer
 
     def broken(self) -> web.Response:
         """Twilio itself fails."""
