@@ -1,6 +1,7 @@
 # Needs Python 3.11 or newer and make; everything else comes into .venv from the lock files.
 PYTHON ?= python3
 ARGS ?=
+N ?= 2000
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -10,7 +11,7 @@ DEV := $(VENV)/dev-$(shell cksum < requirements-dev.lock | cut -d ' ' -f 1)
 INSTALL := $(RUN) -m pip install --quiet --no-input --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test bench lint format clean
+.PHONY: help up demo test bench faults lint format clean
 
 help: ## Say what there is
 	@echo "make TARGET [ARGS=...] [PYTHON=python3.12]"
@@ -28,6 +29,9 @@ test: $(DEV) ## Run the tests (ARGS="-k vault -x")
 
 bench: $(DEV) ## Measure a fan-out beside others (ARGS="scale", "curve" or "pace" for the rest)
 	@exec $(RUN) -m tests.bench $(ARGS)
+
+faults: $(DEV) ## Break everything in mid fan-out and judge by what arrived (N=10000, ARGS="--only zombie")
+	@exec $(RUN) -m tests.faults --recipients $(N) $(ARGS)
 
 lint: $(DEV) ## Check style, types and who imports whom
 	$(VENV)/bin/ruff check .

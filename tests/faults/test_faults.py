@@ -1,0 +1,31 @@
+"""Every fault of the table in mid fan-out, with outages as short as shows the same; `make faults` has the full ones.
+
+All rows are played once, several at a time, and each is judged by a test of its own. Short are: the sleep of a stopped
+worker (16 s), what Valkey and PostgreSQL are away (3 s and 4 s), how often workers are killed and restarted (3 and 4
+times), the pause after a greylisting (2 s instead of five minutes), and SMS and Telegram (300 and 240 recipients).
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from tests.faults.rows import Row
+from tests.faults.table import ROWS, Played, play_rows
+
+RECIPIENTS = 2000
+AT_ONCE = 3
+
+
+@pytest.fixture(scope="module")
+def played() -> Mapping[str, Played]:
+    found = asyncio.run(play_rows(ROWS, RECIPIENTS, is_full=False, at_once=AT_ONCE, tell=lambda _: None))
+    return {one.row.name: one for one in found}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_nobody_is_lost_and_nobody_is_written_to_too_often(row: Row, played: Mapping[str, Played]) -> None:
+    one = played[row.name]
+    if one.was_skipped:
+        pytest.skip(one.why)
+    assert one.holds, one.line
