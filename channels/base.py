@@ -41,7 +41,8 @@ class Message:
 
     `reference` is a short code that stands in the text, by which a provider can be asked whether it already has
     the message. `callback_url` is where the provider reports; empty where it cannot. `replaces` is the provider's id of
-    an earlier message to the same address that is taken back first, where that is possible.
+    an earlier message to the same address that is taken back first, where that is possible. What is `is_discreet` shows
+    nobody's name on a lock screen, not even ours.
     """
 
     delivery: int
@@ -58,6 +59,7 @@ class Message:
     callback_url: str = ""
     reference: str = ""
     replaces: str = ""
+    is_discreet: bool = False
 
     @property
     def text(self) -> str:
@@ -181,6 +183,7 @@ class Channel(Protocol):
     """One way to reach people. It sends several messages at a time, one attempt each, and never retries.
 
     `send` may be called again while earlier calls still run; `in_flight` is how many messages it may have at a time.
+    Each outcome comes as soon as it is known. A message that has not begun when its iterator is closed does not leave.
     """
 
     name: ChannelName

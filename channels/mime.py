@@ -1,8 +1,8 @@
-"""An email, built once as bytes and read back before it may leave."""
+"""An email as bytes: what its headers may hold, and the whole of it read back before it may leave."""
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.errors import HeaderParseError, MessageError
 from email.header import Header, decode_header, make_header
@@ -10,9 +10,12 @@ from email.headerregistry import Address, BaseHeader, HeaderRegistry, Unstructur
 from email.message import EmailMessage
 from email.message import Message as ParsedMail
 from email.policy import EmailPolicy, Policy
-from email.utils import getaddresses, parseaddr
+from email.utils import format_datetime, getaddresses, parseaddr
+from functools import lru_cache
 
 from channels.base import Attachment, Message
+from channels.splice import Body, encode
+from channels.wording import MARK, SLOTS, Wording, fill
 
 
 class Poisonous(ValueError):
@@ -27,6 +30,11 @@ class Envelope:
     recipient: str
     message_id: str
     content: bytes
+
+    @property
+    def payload(self) -> bytes:
+        """The mail as it follows DATA (RFC 5321, 4.5.2), its last dot included."""
+        return self.content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 
 
 class _WholeLine(UnstructuredHeader, BaseHeader):
@@ -56,6 +64,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
 _HTTPS = re.compile(r"https?://[!-;=?-~]+")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
+# What nearly all addresses look like (RFC 5322, dot-atom, and RFC 5321's lengths); others are looked at more slowly.
+_USUAL = re.compile(
+    r"(?=.{3,254}\Z)(?=[^@]{1,64}@)[\w!#$%&'*+/^`{|}~-]+(?:\.[\w!#$%&'*+/^`{|}~-]+)*@(?:[a-z\d-]{1,63}\.)*[a-z\d-]{1,63}",
+    re.ASCII | re.IGNORECASE,
+)
 _PART_HEADERS = {"Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "MIME-Version"}
 
 
@@ -65,32 +78,109 @@ def read_sender(sender: str) -> Address:
     return _mailbox(address, name)
 
 
+def write(message: Message, sender: Address, sent_at: datetime) -> Envelope:
+    """The mail that carries a message; raises Poisonous for what a mail cannot carry safely.
+
+    What many have in common is encoded and read back once.
+    """
+    if message.attachments:
+        return build(message, sender, sent_at)
+    recipient = _address(message.address)
+    return_path = _address(message.return_path) if message.return_path else sender.addr_spec
+    try:
+        shared = _shared(message.wording, "" if message.is_discreet else sender.display_name, sender.addr_spec)
+        own = (
+            f"To: {recipient}\r\nDate: {_date(int(sent_at.timestamp()))}\r\n"
+            f"Message-ID: {_exactly(_MESSAGE_ID, message.message_id)}\r\n"
+        )
+        for name, value in _unsubscribe(message).items():
+            own += f"{name}: {value}\r\n"
+        subject = message.subject if shared.own_subject else message.wording.subject
+        head = shared.head + _subject_line(subject) + own
+        content = head.encode("ascii") + shared.body.fill(message.words)
+    except (UnicodeError, MessageError, LookupError) as error:
+        raise Poisonous("the email package cannot write it") from error
+    return Envelope(return_path, recipient, message.message_id, content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all mails of one wording have in common."""
+
+    head: str
+    own_subject: bool
+    body: Body
+
+
+@lru_cache(maxsize=256)
+def _shared(wording: Wording, name: str, address: str) -> _Shared:
+    """Raises Poisonous."""
+    shown = Address(name, addr_spec=address)
+    head = f"{_fold('From', shown)}Auto-Submitted: auto-generated\r\n"
+    shared = _Shared(head, bool(MARK.search(wording.subject)), encode(wording))
+    example: dict[str, str] = dict.fromkeys(SLOTS, "x")
+    subject = fill(wording.subject, example).strip()
+    content = (head + _subject_line(subject) + "To: x@example.org\r\n").encode("ascii") + shared.body.fill(example)
+    meant: Headers = {"From": shown, "To": "", "Subject": subject, "Auto-Submitted": ""}
+    read_back(content, meant, shown, Address(addr_spec="x@example.org"))
+    return shared
+
+
+def _fold(name: str, value: str | Address) -> str:
+    mail = EmailMessage(_SEVEN_BIT)
+    mail[name] = value
+    return str(_SEVEN_BIT.fold(name, mail[name]))
+
+
+@lru_cache(maxsize=256)
+def _subject_line(subject: str) -> str:
+    return _fold("Subject", _clean(subject.strip()))
+
+
+@lru_cache(maxsize=4)
+def _date(seconds: int) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC))
+
+
+def _address(address: str) -> str:
+    """An address as the envelope and the header have it. Raises Poisonous."""
+    return address if _USUAL.fullmatch(address) else _mailbox(address).addr_spec
+
+
 def build(message: Message, sender: Address, sent_at: datetime) -> Envelope:
-    """The mail that carries a message; raises Poisonous for what a mail cannot carry safely."""
+    """The same by the standard library, which is ten times slower and can carry attachments."""
     recipient = _mailbox(message.address)
     return_path = _mailbox(message.return_path) if message.return_path else sender
-    headers = _headers(message, sender, recipient, sent_at)
+    shown = Address(addr_spec=sender.addr_spec) if message.is_discreet else sender
+    headers = _headers(message, shown, recipient, sent_at)
     try:
         content = _write(headers, message)
-        read_back(content, headers, sender, recipient)
+        read_back(content, headers, shown, recipient)
     except (UnicodeError, MessageError, LookupError) as error:
         raise Poisonous("the email package cannot write it") from error
     return Envelope(return_path.addr_spec, recipient.addr_spec, message.message_id, content)
 
 
 def _headers(message: Message, sender: Address, recipient: Address, sent_at: datetime) -> Headers:
-    headers: Headers = {
+    return {
         "From": sender,
         "To": recipient,
         "Subject": _clean(message.subject.strip()),
         "Date": sent_at,
         "Message-ID": _exactly(_MESSAGE_ID, message.message_id),
         "Auto-Submitted": "auto-generated",
+        **_unsubscribe(message),
     }
-    if message.unsubscribe_url:
-        headers["List-Unsubscribe"] = f"<{_exactly(_HTTPS, message.unsubscribe_url)}>"
-        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    return headers
+
+
+def _unsubscribe(message: Message) -> dict[str, str]:
+    """How this reader says stop (RFC 2369, and by one click RFC 8058)."""
+    if not message.unsubscribe_url:
+        return {}
+    ways = f"<{_exactly(_HTTPS, message.unsubscribe_url)}>"
+    if message.unsubscribe_mail:
+        ways += f", <mailto:{_address(message.unsubscribe_mail)}>"
+    return {"List-Unsubscribe": ways, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def _write(headers: Headers, message: Message) -> bytes:

@@ -16,6 +16,7 @@ NAMES = ("name", "organisation")  # may be written in another direction than the
 _ISOLATED = MARKS | {name: f"\u2068{MARKS[name]}\u2069" for name in NAMES}
 # What each purpose of a signed link may be used for.
 # The verbs of the buttons that stand under a first message; what each asks next is inbound's.
+DISCREET = "discreet"  # the text that names nobody and nothing
 FIRST_TAP, SEEN_TAP = "ask", "seen"
 SIGN, TAP, UNSUBSCRIBE, RECEIPT = "sign", "tap", "unsubscribe", "receipt"
 BOUNCE, UNSUBSCRIBE_MAIL = "bounce", "unsubscribe-mail"
@@ -37,6 +38,7 @@ class Mold:
     channel: ChannelName
     language: str
     wording: Wording
+    is_discreet: bool = False
 
     def fill(
         self, box: Letterbox, own: dict[str, str], *, links: "Links", buttons: tuple[tuple[Button, ...], ...] = (),
@@ -61,6 +63,7 @@ class Mold:
             callback_url=links.callback(box.delivery) if self.channel is ChannelName.SMS else "",
             reference=own.get("reference", ""),
             replaces=replaces,
+            is_discreet=self.is_discreet,
         )
 
 
@@ -77,12 +80,13 @@ def make_mold(templates: Templates, what: str, language: str, channel: ChannelNa
         return templates.message(what, language, name, **values)
 
     if channel is ChannelName.SMS:
-        return Mold(channel, language, Wording(" ".join(part("sms.txt").split())))
-    if channel is ChannelName.TELEGRAM:
-        return Mold(channel, language, Wording(html=part("telegram.html")))
-    text = part("email.txt")
-    html = templates.email_html(language, text)
-    return Mold(channel, language, Wording(text, _subject(part("subject.txt")), html))
+        wording = Wording(" ".join(part("sms.txt").split()))
+    elif channel is ChannelName.TELEGRAM:
+        wording = Wording(html=part("telegram.html"))
+    else:
+        text = part("email.txt")
+        wording = Wording(text, _subject(part("subject.txt")), templates.email_html(language, text))
+    return Mold(channel, language, wording, is_discreet=what == DISCREET)
 
 
 def _inert(value: object) -> object:

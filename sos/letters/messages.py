@@ -15,7 +15,7 @@ from sos.letters import store
 from sos.letters.letter import Letter
 from sos.letters.steps import open_pdf
 from sos.members.sealed import open_address
-from sos.messages import Letterbox, Links, Mold, make_mold
+from sos.messages import DISCREET, Letterbox, Links, Mold, make_mold
 from sos.outreach.messages import letterbox, names_for
 from sos.outreach.store import recipients
 from sos.runtime import Runtime
@@ -90,7 +90,7 @@ async def _thanks(runtime: Runtime, conn: Connection, delivery: Due, *, is_discr
     targets = await open_targets(conn, runtime.keys, letter.action_id)
     names = [one.name if delivery.channel is ChannelName.SMS else isolate(one.name) for one in targets]
     return make_mold(
-        runtime.templates, "discreet" if is_discreet else "thanks", delivery.language, delivery.channel,
+        runtime.templates, DISCREET if is_discreet else "thanks", delivery.language, delivery.channel,
         title=text.title, count_line=count_line(runtime.templates, delivery.language, letter),
         addressed_to=format_list(names, locale=delivery.language),
     )  # fmt: skip

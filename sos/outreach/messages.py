@@ -13,7 +13,7 @@ from sos.database import Connection
 from sos.ledger.delivery import Due
 from sos.members.member import name_in
 from sos.members.sealed import open_address, open_names, open_person
-from sos.messages import FIRST_TAP, SEEN_TAP, Letterbox, Links, Mold, make_mold
+from sos.messages import DISCREET, FIRST_TAP, SEEN_TAP, Letterbox, Links, Mold, make_mold
 from sos.outreach import store
 from sos.outreach.store import RecipientRow
 from sos.runtime import Runtime
@@ -101,7 +101,7 @@ class Writing:
 
     def _mold(self, language: str, channel: ChannelName, is_discreet: bool, country: str, fallback: str) -> Mold:
         """The text that a discreet phone gets names nobody and nothing."""
-        what, text = "discreet" if is_discreet else WHAT[self._action.kind], self._texts[language]
+        what, text = DISCREET if is_discreet else WHAT[self._action.kind], self._texts[language]
         limits = self._runtime.config.countries.get(country)
         return make_mold(
             self._runtime.templates, what, language, channel, title=text.title, summary=text.summary,

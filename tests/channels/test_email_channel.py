@@ -4,15 +4,11 @@ import asyncio
 from collections import Counter
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.policy import default
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from channels.base import (
     Accepted,
@@ -27,12 +23,19 @@ from channels.base import (
     Unconfirmed,
 )
 from channels.email import EmailChannel
-from channels.mime import Headers, Poisonous, build, read_back, read_sender
 from channels.wording import Wording
 from tests.make import alter
 from tests.providers import MailSink, make_authority
 
 SOON = timedelta(seconds=5)
+
+
+@pytest.fixture(params=[True, False], ids=["pipelining", "step by step"], autouse=True)
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is shown here is shown of a server that can pipeline and of one that cannot."""
+    monkeypatch.setattr(MailSink, "can_pipeline", request.param)
+
+
 AT_ONCE = timedelta(milliseconds=200)
 
 
@@ -84,52 +87,6 @@ async def test_a_mail_carries_what_receivers_and_mail_rules_ask_for() -> None:
     assert (attached.get_filename(), attached.get_content()) == ("carta señal.pdf", b"%PDF")
     assert max(map(len, kept.content.split(b"\r\n"))) <= 998
     assert kept.content.isascii()
-
-
-@pytest.mark.parametrize("added", [b"Bcc: x@y.example\r\n", b"To: x@y.example\r\n", b"X: y\r\n"])
-def test_a_finished_mail_with_more_than_was_meant_does_not_leave(added: bytes) -> None:
-    headers: Headers = {"From": "", "To": "", "Subject": "x"}
-    sender = read_sender("sos@sos.example")
-    meant = b"From: sos@sos.example\r\nTo: a@a.example\r\nSubject: x\r\nContent-Type: text/plain\r\n"
-    read_back(meant + b"\r\n", headers, sender, read_sender("a@a.example"))
-    with pytest.raises(Poisonous):
-        read_back(meant + added + b"\r\n", headers, sender, read_sender("a@a.example"))
-
-
-_NASTY = st.text(
-    st.one_of(st.sampled_from('=?utf-8bq_\r\n\t <>@,;:."\\()\u202e\u2028\x85é'), st.characters()), max_size=60
-)
-
-
-@given(subject=_NASTY, text=_NASTY, user=_NASTY, filename=_NASTY)
-@settings(max_examples=150, deadline=None)
-def test_whatever_people_type_a_mail_is_as_meant_or_poisonous(
-    subject: str, text: str, user: str, filename: str
-) -> None:
-    letter = Attachment(filename, "application/pdf", b"%PDF")
-    message = alter(mail_to(f"{user}@a.example"), subject=subject, text=text, attachments=(letter,))
-    for each in (message, replace(message, address="a@a.example"), alter(mail_to("a@a.example"), text=text)):
-        try:
-            envelope = build(each, read_sender("SOS <sos@sos.example>"), datetime.now(UTC))
-        except Poisonous:
-            continue
-        mail = message_from_bytes(envelope.content, policy=default)
-        assert [address.addr_spec for address in mail["To"].addresses] == [each.address] == [envelope.recipient]
-        assert "Bcc" not in mail
-        assert envelope.content.isascii()
-        assert b"\n" not in envelope.content.replace(b"\r\n", b"")
-
-
-@pytest.mark.parametrize(
-    "words", ["l’expulsion annoncée des familles d’à côté", "رسالة للتوقيع من أجلهم", "a plain one " * 7]
-)
-def test_a_subject_keeps_its_words_apart_wherever_its_line_is_folded(words: str) -> None:
-    for length in range(1, 80):
-        subject = f"Lettre à signer : {'x' * length} {words.strip()}"
-        envelope = build(
-            alter(mail_to("a@a.example"), subject=subject), read_sender("sos@a.example"), datetime.now(UTC)
-        )
-        assert str(message_from_bytes(envelope.content, policy=default)["Subject"]) == subject
 
 
 async def test_a_missing_file_of_trusted_certificates_is_our_fault(tmp_path: Path) -> None:
@@ -191,15 +148,15 @@ async def test_a_poison_message_is_refused_and_its_neighbours_leave(poison: dict
         ("RCPT", "553 5.1.3 bad address", Refused),
         ("RCPT", "550 no such user", Refused),
         ("RCPT", "550 5.4.1 access denied", Refused),
-        ("RCPT", "550 5.7.1 blocked", Misconfigured),
-        ("RCPT", "550 5.1.8 unknown sender domain", Misconfigured),
-        ("RCPT", "554 policy", Misconfigured),
+        ("RCPT", "550 5.7.1 blocked", Refused),
+        ("RCPT", "550 5.1.8 unknown sender domain", Refused),
+        ("RCPT", "554 policy", Refused),
         ("RCPT", "503 5.5.1 sequence", Misconfigured),
         ("DATA", "451 4.3.0 disk full", Busy),
         ("DATA", "554 5.5.1 no valid recipients", Misconfigured),
         ("END", "451 4.3.0 disk full", Busy),
-        ("END", "550 spam", Misconfigured),
-        ("END", "554 5.7.1 policy", Misconfigured),
+        ("END", "550 spam", Refused),
+        ("END", "554 5.7.1 policy", Refused),
         ("END", "552 5.3.4 too big", Refused),
         ("END", "421 4.3.2 shutting down", Busy),
     ],
@@ -210,6 +167,9 @@ async def test_what_a_reply_means(at: str, reply: str, expected: type[Result]) -
         results = await send(sink.server, mail_to("b@b.example"), mail_to("c@c.example"), connections=1)
     assert [type(result) for result in results] == [expected, Accepted]
     assert [kept.recipients for kept in sink.mails] == [("c@c.example",)]
+    if isinstance(results[0], Refused):
+        is_about_us = any(word in reply for word in ("5.7", "5.1.8", "policy", "spam"))
+        assert results[0].reason.startswith("policy ") == is_about_us
 
 
 @pytest.mark.parametrize(
@@ -297,7 +257,7 @@ async def test_reading_no_further_sends_no_further() -> None:
         assert isinstance(first.result, Accepted)
         taken = len(sink.mails)
         await asyncio.sleep(0.05)
-        assert len(sink.mails) == taken < 200
+        assert len(sink.mails) <= taken + 1 < 200  # the one that was handed over already
         await channel.close()
 
 

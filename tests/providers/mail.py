@@ -8,7 +8,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -46,6 +46,8 @@ class Fault:
 @dataclass
 class MailSink:
     """A mail server on a free port of this machine; use it as `async with MailSink() as sink`."""
+
+    can_pipeline: ClassVar[bool] = True
 
     tls: ssl.SSLContext | None = None
     security: str = "none"
@@ -106,6 +108,13 @@ class MailSink:
                 self._faults.remove(fault)
                 return fault
         return None
+
+    async def handle_EHLO(
+        self, talk: "_Talk", session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """What the server announces (aiosmtpd reads a line at a time, and so can be spoken to without waiting)."""
+        session.host_name = hostname
+        return [*responses[:-1], *(["250-PIPELINING"] if self.can_pipeline else []), responses[-1]]
 
     async def handle_DATA(self, talk: "_Talk", session: Session, envelope: Envelope) -> str:
         """Keep the mail (aiosmtpd calls this after the final dot)."""
