@@ -115,8 +115,10 @@ class _Talk:
             case b"EHLO":
                 return await self._answer(Fault(), "250-relay.example\r\n250-PIPELINING\r\n250 8BITMIME")
             case b"RCPT":
-                self._recipient = line.partition(b"<")[2].partition(b">")[0].decode()
-                return await self._answer(self._relay.fault(Point.RCPT, self._recipient), "250 2.1.5 ok")
+                recipient = line.partition(b"<")[2].partition(b">")[0].decode()
+                fault = self._relay.fault(Point.RCPT, recipient)
+                self._recipient = "" if fault.reply else recipient
+                return await self._answer(fault, "250 2.1.5 ok")
             case b"MAIL":
                 self._recipient = ""
             case b"DATA" if self._recipient:
