@@ -56,6 +56,15 @@ class EmailChannel:
         finally:
             self._withdraw(sending)
 
+    def give_back(self) -> list[int]:
+        """Let go of all that has not begun to leave, and now will not: the deliveries; no outcome comes of them."""
+        given = [*self._waiting, *((mail.message, mail.sender) for mail in self._put_back)]
+        self._waiting.clear()
+        self._put_back.clear()
+        for _, sending in given:
+            sending.let_go()
+        return [message.delivery for message, _ in given]
+
     def receipts(self, callback: Callback) -> list[Receipt]:
         """A mail server calls nobody back: bounces come by mail; raises Forged."""
         raise Forged
@@ -152,8 +161,14 @@ class _Sending:
         if self._news and not self._news.done():
             self._news.set_result(None)
 
+    def let_go(self) -> None:
+        """One outcome less is to come."""
+        self.left -= 1
+        if self._news and not self._news.done():
+            self._news.set_result(None)
+
     async def more(self) -> list[Outcome]:
-        """The outcomes that have come since, at least one."""
+        """The outcomes that have come since: at least one, unless none is to come any more."""
         if not self._outcomes:
             self._news = asyncio.get_running_loop().create_future()
             await self._news

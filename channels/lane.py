@@ -40,6 +40,8 @@ class Sender(Protocol):
 
     def settle(self, message: Message, result: Result) -> None: ...
 
+    def let_go(self) -> None: ...
+
 
 class Work(Protocol):
     """Where a lane gets its mails from, and whom it tells of its end."""

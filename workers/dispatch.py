@@ -7,9 +7,10 @@ Nothing leaves unmarked. What is marked and not settled when a process dies is w
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -42,6 +43,13 @@ class Handed:
 
     due: Due
     attempt: int
+
+
+@runtime_checkable
+class GivesBack(Protocol):
+    """A channel that can let go of what has not begun to leave; no outcome comes of these deliveries."""
+
+    def give_back(self) -> Collection[int]: ...
 
 
 @dataclass
@@ -240,6 +248,10 @@ class Dispatcher:
             await wait(self._news, GATHER_SECONDS if self.landed else POLL_SECONDS)
 
     async def _last_words(self, conn: Connection) -> None:
-        """Let what flies land, write it, and leave nothing behind."""
+        """Let what has begun to leave land, write it, and put back the rest, as if it had never been marked."""
+        if isinstance(self.channel, GivesBack):
+            for delivery in self.channel.give_back():
+                if handed := self.flying.pop(delivery, None):
+                    self.doubtful.setdefault(handed.attempt, set()).add(delivery)
         await finish(set(self._sending), LAST_WORDS_SECONDS)
         await self._settle(conn)

@@ -9,9 +9,12 @@ from typing import Any
 import psycopg
 import structlog
 
+from sos.database import Pool
+
 DATABASE_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 2.0
+STEADY_SECONDS = 1.0  # whoever has worked for so long begins with a short pause again
 
 log = structlog.get_logger()
 
@@ -42,8 +45,11 @@ async def finish(tasks: Collection[asyncio.Task[Any]], seconds: float) -> None:
         await asyncio.wait(late)
 
 
-async def keep_going(name: str, part: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Run a part of the worker until it ends; whenever it fails, begin it again, each time a little later."""
+async def keep_going(name: str, part: Callable[[], Awaitable[None]], stop: asyncio.Event, pool: Pool) -> None:
+    """Run a part of the worker until it ends; whenever it fails, begin it again, each time a little later.
+
+    Where the database was lost, the pool's other connections are dead as well: each would fail once more.
+    """
     waits = pauses()
     while not stop.is_set():
         began = time.monotonic()
@@ -52,8 +58,9 @@ async def keep_going(name: str, part: Callable[[], Awaitable[None]], stop: async
             return
         except DATABASE_LOST as lost:
             log.warning("database.lost", name=name, error=type(lost).__name__)
+            await pool.check()
         except Exception:
             log.exception("part.failed", name=name)
-        if time.monotonic() - began > LONGEST_PAUSE_SECONDS:
+        if time.monotonic() - began > STEADY_SECONDS:
             waits = pauses()
         await wait(stop, next(waits))

@@ -65,7 +65,8 @@ async def work(
         "listen": partial(listen, runtime.settings.database_url, wakes, stop),
         **{dispatcher.channel.name: dispatcher.run for dispatcher in dispatchers},
     }
-    tasks = [asyncio.create_task(keep_going(name, part, stop), name=name) for name, part in parts.items()]
+    pool = runtime.record.pool
+    tasks = [asyncio.create_task(keep_going(name, part, stop, pool), name=name) for name, part in parts.items()]
     log.info("worker.started", count=len(tasks))
     try:
         await stop.wait()

@@ -85,6 +85,6 @@ async def rolling(servers: Servers, measure: Measure) -> Verdict:
 ROWS = (
     Row("kill-one", "SIGKILL of one of two workers", one_of_two),
     Row("kill-all", "SIGKILL of all workers, five times", all_of_them),
-    Row("zombie", "SIGSTOP of a worker, then on", zombie),
+    Row("zombie", "SIGSTOP of a worker, then on", zombie, waits=True),
     Row("rolling", "SIGTERM, ten rolling restarts", rolling),
 )

@@ -167,5 +167,5 @@ ROWS = (
     Row("doorbell", "Valkey flushed, killed, black-holed", doorbell, alone=True),
     Row("record", "PostgreSQL stopped with immediate, and back", record, alone=True),
     Row("backends", "database connections ended every 2 s", backends),
-    Row("disk", "disk full under PostgreSQL", disk),
+    Row("disk", "disk full under PostgreSQL", disk, waits=True),
 )

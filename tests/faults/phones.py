@@ -139,6 +139,6 @@ def _telegram_settings(servers: Servers, provider: TelegramStandIn) -> dict[str,
 
 
 ROWS = (
-    Row("twilio", "Twilio: 20 % 429, 5 % 5xx, timeouts after accepting, hangs", twilio),
-    Row("telegram", "Telegram: RetryAfter, 403, migrate, garbage, timeout after accepting", telegram),
+    Row("twilio", "Twilio: 20 % 429, 5 % 5xx, timeouts after accepting, hangs", twilio, waits=True),
+    Row("telegram", "Telegram: RetryAfter, 403, migrate, garbage, timeout after accepting", telegram, waits=True),
 )

@@ -131,6 +131,6 @@ async def _relaying(servers: Servers, measure: Measure) -> AsyncIterator[tuple[S
 
 ROWS = (
     Row("slow-relay", "SMTP stalls in the banner and after the dot, drips", slow),
-    Row("unwilling-relay", "SMTP: 30 % greylisted, 421 storms, drops after the dot", unwilling),
+    Row("unwilling-relay", "SMTP: 30 % greylisted, 421 storms, drops after the dot", unwilling, waits=True),
     Row("certificate", "SMTP certificate wrong", stranger),
 )

@@ -29,9 +29,13 @@ Play = Callable[[Servers, Measure], Awaitable[Verdict]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table. Those that break their servers are `alone`: none is played beside another over the same."""
+    """A line of the table. Those that break their servers are `alone`: none is played beside another over the same.
+
+    One that `waits` for long by its nature is begun early where several are played at once.
+    """
 
     name: str
     fault: str
     play: Play
     alone: bool = False
+    waits: bool = False

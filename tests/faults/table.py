@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 
 from sos.bench.processes import ProcessFailed
 from tests.faults import callbacks, deaths, oddities, outages, phones, relays
@@ -65,9 +66,13 @@ async def play_rows(
         tell(one)
         played.append(one)
 
+    together = [row for row in rows if not row.alone]
+
     async def play_together() -> None:
         async with _servers() as servers:
-            await asyncio.gather(*(play(row, servers) for row in rows if not row.alone))
+            await asyncio.gather(
+                *(play(row, servers) for row in sorted(together, key=attrgetter("waits"), reverse=True))
+            )
 
     async def play_one_by_one() -> None:
         async with _servers() as servers:

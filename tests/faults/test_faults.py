@@ -14,7 +14,7 @@ from tests.faults.rows import Row
 from tests.faults.table import ROWS, Played, play_rows
 
 RECIPIENTS = 2000
-AT_ONCE = 3
+AT_ONCE = 6
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,20 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 
 import psycopg
 import pytest
 
 from channels.base import Accepted, Busy, ChannelName, Message, Unconfirmed
+from channels.email import EmailChannel
 from sos.database import Connection, connect, run, value
 from sos.ledger import leaving_store, turn_store
 from sos.ledger.delivery import Due
 from sos.runtime import Runtime
 from tests.make import plan_deliveries
+from tests.providers import MailSink
 from tests.workers.sending import (
     PLAINLY,
     KeepingChannel,
@@ -27,6 +29,7 @@ from tests.workers.sending import (
 )
 from workers import dispatch, sweep
 from workers.dispatch import Dispatcher
+from workers.going import keep_going
 from workers.preparing import prepare
 from workers.rendering import render
 
@@ -146,6 +149,33 @@ async def test_what_was_marked_by_a_process_that_was_then_stopped_for_long_does_
     assert marks[0] <= set.union(*marks[1:])  # given back, and marked anew
 
 
+async def test_a_stop_gives_back_every_mail_that_has_not_begun_to_leave(runtime: Runtime, conn: Connection) -> None:
+    """However slow the server is: what a stop leaves in doubt is sent again."""
+    await plan_deliveries(conn, 60)
+    async with MailSink() as sink:
+        channel = EmailChannel(sink.server, connections=2)
+        for _ in range(2):
+            sink.stall("RCPT")
+        sender = Dispatcher(runtime, channel, PLAINLY, asyncio.Event())
+
+        async def is_slow() -> bool:
+            return sink.connections == 2 and len(sender.flying) == 60 and sink.stalled.is_set()
+
+        async def is_given_back() -> bool:
+            return len(sender.flying) == 2
+
+        async with dispatching(sender):
+            await until(is_slow)
+            sender.stop.set()
+            await until(is_given_back)
+            sink.released.set()
+        await channel.close()
+    assert await states(conn) == {"accepted": len(sink.mails), "queued": 60 - len(sink.mails)}
+    assert len(sink.mails) == 2
+    assert await value(conn, "SELECT max(unconfirmed) + max(attempts) FROM deliveries WHERE state = 'queued'") == 0
+    assert await value(conn, "SELECT count(*) FROM attempts") == 0
+
+
 async def test_silence_that_a_provider_asked_for_is_kept_by_whoever_sends_next(
     runtime: Runtime, conn: Connection
 ) -> None:
@@ -193,6 +223,28 @@ async def test_after_an_outage_nobody_takes_up_what_others_may_still_write(
     assert time.monotonic() - answered_at > 0.9
     stop.set()
     await tidying
+
+
+async def test_after_a_loss_a_part_begins_again_with_connections_that_live(runtime: Runtime, conn: Connection) -> None:
+    pool, stop = runtime.record.pool, asyncio.Event()
+    async with AsyncExitStack() as stack:
+        for _ in range(5):
+            await stack.enter_async_context(runtime.record.reading())
+    await run(
+        conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = 'sos'"
+    )
+    begun = 0
+
+    async def look_often() -> None:
+        nonlocal begun
+        begun += 1
+        for _ in range(6):
+            async with runtime.record.reading() as reading:
+                await value(reading, "SELECT 1")
+
+    async with asyncio.timeout(20):
+        await keep_going("looking", look_often, stop, pool)
+    assert begun == 2  # the first of the dead ones is met, and none of the others
 
 
 async def test_a_full_disk_pauses_the_sending_and_loses_no_outcome(runtime: Runtime, conn: Connection) -> None:
