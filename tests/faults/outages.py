@@ -68,7 +68,7 @@ async def record(servers: Servers, measure: Measure) -> Verdict:
 async def backends(servers: Servers, measure: Measure) -> Verdict:
     """Every connection to the database is ended, every two seconds."""
     times = round(measure.lasting(10, 4))
-    async with mailing(servers, measure.recipients, measure.seconds) as (stage, _):
+    async with mailing(servers, measure.recipients, max(measure.seconds, 2.0 * times)) as (stage, _):
         await stage.launch()
         await stage.until_arrived(measure.recipients // 10)
         began = time.monotonic()
