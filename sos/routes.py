@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sos.actions import correcting_web as correcting
 from sos.actions import web as actions
-from sos.desk import action_page
+from sos.desk import action_page, deliveries, sending
 from sos.desk import web as desk
 from sos.endorsements import web as endorsements
 from sos.inbound import web as inbound
@@ -68,6 +68,15 @@ ROUTES = (
     post("/desk/case/{id}/action", P.DRAFT, actions.draft_action),
     get("/desk/action/{id}", P.READ_ACTIONS, action_page.show_action),
     get("/desk/action/{id}/live", P.READ_ACTIONS, action_page.follow_action),
+    get("/desk/action/{id}/deliveries", P.READ_CONTACTS, deliveries.show_behind),
+    get("/desk/contacts", P.READ_CONTACTS, deliveries.ask_contact),
+    post("/desk/contacts", P.READ_CONTACTS, deliveries.find_contact),
+    get("/desk/contact/{id}", P.READ_CONTACTS, deliveries.show_contact),
+    get("/desk/dead", P.READ_CONTACTS, deliveries.show_dead),
+    post("/desk/dead", P.READ_CONTACTS, deliveries.mend),
+    get("/desk/sending", P.SIGNED_IN, sending.show_sending),
+    post("/desk/sending/pause", P.STOP, sending.pause_sending),
+    post("/desk/sending/resume", P.STOP, sending.resume_sending),
     get("/desk/action/{id}/text/{language}", P.TRANSLATE, actions.ask_text),
     post("/desk/action/{id}/text/{language}", P.TRANSLATE, actions.write_text),
     post("/desk/action/{id}/text/{language}/review", P.TRANSLATE, actions.review_text),

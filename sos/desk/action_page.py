@@ -1,11 +1,12 @@
 """One action with everything about it: texts, approval, preview, deliveries, answers, letter; live while it runs."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from aiohttp import web
@@ -17,8 +18,11 @@ from sos.database import Connection
 from sos.desk.late_texts import find_late_texts
 from sos.endorsements import store as endorsements
 from sos.http import id_in, page, runtime_of, words_of
+from sos.ledger import hold_store
 from sos.ledger import store as ledger
-from sos.ledger.delivery import Purpose
+from sos.ledger.delivery import Hold, HoldScope, Purpose
+from sos.ledger.pausing import may_resume
+from sos.ledger.watching_store import Flow, find_flow
 from sos.letters import store as letters
 from sos.letters.letter import Letter
 from sos.letters.messages import count_line
@@ -26,7 +30,7 @@ from sos.letters.steps import unprintable
 from sos.outreach.plan import Preview
 from sos.outreach.steps import list_unreached, preview
 from sos.runtime import Runtime
-from sos.staff.staff import Person
+from sos.staff.staff import Permission, Person
 from sos.staff.steps import list_colleagues
 from sos.staff.web import person_of
 from sos.triage.steps import withheld_subjects
@@ -66,8 +70,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is known of a launched action at this moment."""
+    """What is known of a launched action at this moment; `pauses` are the holds that keep its messages back."""
 
+    flow: Flow
+    pauses: tuple[Hold, ...]
     bars: tuple[Bar, ...]
     answers: dict[str, Counter[str]]
     letter: Letter | None
@@ -91,19 +97,28 @@ class Progress:
         return sum(given["sign"] + given["sign_individually"] for given in self.answers.values())
 
 
-async def find_progress(conn: Connection, action_id: UUID) -> Progress:
+async def find_progress(conn: Connection, action_id: UUID, now: datetime) -> Progress:
     """Counted by the database, never from memory."""
     answers: dict[str, Counter[str]] = {}
     for one in await endorsements.count_answers(conn, action_id):
         answers.setdefault(one.region, Counter())[one.answer] += one.count
     letter = await letters.find_letter_of(conn, action_id)
     return Progress(
+        flow=await find_flow(conn, action_id, now),
+        pauses=tuple(one for one in await hold_store.holds(conn) if _keeps_back(one, action_id)),
         bars=await _bars(conn, Purpose.ACTION, action_id),
         answers=answers,
         letter=letter,
         to_targets=await _bars(conn, Purpose.LETTER, letter.id) if letter else (),
         thanks=await _bars(conn, Purpose.THANKS, letter.id) if letter else (),
     )
+
+
+def _keeps_back(hold: Hold, action_id: UUID) -> bool:
+    """Whether people may want to know of it on the action's page; what was stopped for good is said there already."""
+    if hold.scope in (HoldScope.ABOUT, HoldScope.WAVE):
+        return hold.target == str(action_id) and may_resume(hold)
+    return hold.scope in (HoldScope.EVERYTHING, HoldScope.CHANNEL, HoldScope.BUDGET)
 
 
 async def _bars(conn: Connection, purpose: Purpose, about: UUID) -> tuple[Bar, ...]:
@@ -154,7 +169,7 @@ async def show_action(request: web.Request) -> web.Response:
 
 async def _sent_page(request: web.Request, conn: Connection, action: Action) -> web.Response:
     runtime = runtime_of(request)
-    progress = await find_progress(conn, action.id)
+    progress = await find_progress(conn, action.id, runtime.clock())
     letter = progress.letter
     return page(
         request, "desk/action_sent.html", action=action, progress=progress,
@@ -164,6 +179,7 @@ async def _sent_page(request: web.Request, conn: Connection, action: Action) -> 
         unprintable=await unprintable(conn, runtime, letter) if letter else (),
         count=count_line(runtime.templates, words_of(request).language.code, letter) if letter else "",
         is_running=action.state is State.LAUNCHED,
+        lists=person_of(request).may(Permission.READ_CONTACTS) and f"/desk/action/{action.id}/deliveries",
         late=await find_late_texts(conn, runtime, person_of(request), action),
         correction=await actions.find_correction(conn, action.id),
     )  # fmt: skip
@@ -185,20 +201,23 @@ async def follow_action(request: web.Request) -> web.StreamResponse:
 
 async def _send_changes(request: web.Request, response: web.StreamResponse, action_id: UUID) -> None:
     runtime, words = runtime_of(request), words_of(request)
+    lists = person_of(request).may(Permission.READ_CONTACTS) and f"/desk/action/{action_id}/deliveries"
     shown = None
     until = runtime.clock() + LONGEST_LOOK
     while runtime.clock() < until and request.transport:  # none once the reader has gone
+        began = time.monotonic()
         async with runtime.record.reading() as conn:
-            progress = await find_progress(conn, action_id)
+            progress = await find_progress(conn, action_id, runtime.clock())
+        took = time.monotonic() - began
         if progress != shown:
             html = runtime.templates.page(
-                "desk/progress.html", progress=progress, words=words, t=words.say, n=words.count
+                "desk/progress.html", progress=progress, lists=lists, words=words, t=words.say, n=words.count
             )
             await response.write(b"data: " + html.replace("\n", " ").encode() + b"\n\n")
             shown = progress
         else:
             await response.write(b":\n\n")  # a comment: it fails once the reader has gone away
-        await asyncio.sleep(LOOK_AGAIN.total_seconds())
+        await asyncio.sleep(max(LOOK_AGAIN.total_seconds(), 10 * took))  # looking never takes a tenth of the database
 
 
 async def list_actions(request: web.Request) -> web.Response:

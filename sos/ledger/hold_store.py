@@ -105,3 +105,18 @@ async def suppress_addresses(conn: Connection, reasons: dict[int, StopReason], n
         {"ids": list(reasons), "reasons": list(reasons.values()), "now": now},
     )
     return [(ChannelName(channel), bytes(index)) for channel, index in await cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Somebody's word that something may go on."""
+
+    scope: HoldScope
+    target: str
+    staff_id: UUID
+    said_at: datetime
+
+
+async def said(conn: Connection) -> list[Said]:
+    """Everybody's word about what is still held, the first one first."""
+    return await rows(conn, Said, "SELECT scope, target, staff_id, said_at FROM resumptions ORDER BY said_at")

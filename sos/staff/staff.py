@@ -39,6 +39,7 @@ class Permission(StrEnum):
     READ_CASES = "read_cases"
     VERIFY = "verify"
     READ_ACTIONS = "read_actions"
+    READ_CONTACTS = "read_contacts"
     DRAFT = "draft"
     TRANSLATE = "translate"
     APPROVE = "approve"
@@ -58,6 +59,7 @@ ROLES: dict[Permission, frozenset[Role]] = {
     Permission.READ_CASES: frozenset({R.TRIAGE, R.VERIFIER, R.EDITOR}),
     Permission.VERIFY: frozenset({R.TRIAGE, R.VERIFIER}),
     Permission.READ_ACTIONS: EVERYBODY - {R.ADMINISTRATOR},
+    Permission.READ_CONTACTS: frozenset({R.TRIAGE, R.EDITOR, R.APPROVER}),
     Permission.DRAFT: frozenset({R.EDITOR}),
     Permission.TRANSLATE: frozenset({R.EDITOR, R.TRANSLATOR}),
     Permission.APPROVE: frozenset({R.APPROVER}),

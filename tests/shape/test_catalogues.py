@@ -13,9 +13,10 @@ import sos
 from channels.base import ChannelName
 from sos.actions import action
 from sos.config import read_config
+from sos.desk.deliveries import SAID
 from sos.endorsements.endorsement import Answer
 from sos.intake.report import Stage, Urgency
-from sos.ledger.delivery import DeliveryState
+from sos.ledger.delivery import DeliveryState, Purpose
 from sos.staff.staff import Role
 from sos.texts import LANGUAGES, TEMPLATES, Catalogue
 from sos.triage import case
@@ -33,8 +34,9 @@ SAME_EVERYWHERE = {"channel.sms", "channel.telegram", "case.by"}
 SAME: Mapping[str, set[str]] = {
     "es": {"consent.value.no", "verify.validity.5"},
     "fr": {
-        "answers.signed", "case.notes", "count.organisations", "desk.action", "desk.actions", "desk.menu",
-        "progress.title", "receipt.code", "region.europe", "sign_in.code", "verify.source", "verify_letter.pages",
+        "answers.signed", "case.notes", "contacts.found", "contacts.title", "count.organisations", "desk.action",
+        "desk.actions", "desk.menu", "progress.title", "receipt.code", "region.europe", "sign_in.code",
+        "verify.source", "verify_letter.pages",
     },
     "ar": set(),
     "pt": set(),
@@ -97,15 +99,20 @@ MADE: Mapping[str, Iterable[object]] = {
     "channel.*": ChannelName,
     "consent.scope.*": CONFIG.consent.scopes,
     "consent.value.*": case.ConsentValue,
+    "dead.done_*": ("again", "aside"),
     "error.*.text": ERRORS,
     "error.*.title": ERRORS,
+    "flow.*": ("again", "later", "language", "night"),
     "letter.given.*": Answer,
     "names.*": action.NamesShown,
+    "pause.*": ("everything", "about", "wave", "budget"),
+    "purpose.*": Purpose,
     "queue.preparing.*": (action.State.DRAFT, action.State.APPROVED),
     "region.*": CONFIG.regions,
     "report.*": ("what", "whom", "where", "reach"),
     "report.urgency.*": Urgency,
     "role.*": Role,
+    "sending.why.*": ("misconfigured", "policy", "first_wave", "restored", "spent"),
     "stage.*": Stage,
     "stage.*.text": Stage,
     "state.*": DeliveryState,
@@ -117,6 +124,7 @@ MADE: Mapping[str, Iterable[object]] = {
     "verify.reliability.*": case.Reliability,
     "verify.source.*": case.Source,
     "verify.validity.*": case.Validity,
+    "why.*": SAID,
 }
 
 
