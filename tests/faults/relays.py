@@ -17,9 +17,9 @@ from tests.providers.mail import MailSink
 
 ENTRY = ("-m", "tests.faults.worker")
 SHORT_PAUSE_SECONDS = 2.0
-OUR_PAUSE_SECONDS = 300.0
+OUR_PAUSE_SECONDS = 10.0
 STORM_SECONDS = 3.0
-BACK_OFFS = 3
+THREE_BACK_OFFS = 1 + 2 + 4  # each is twice as long as the one before
 
 
 class Once:
@@ -82,7 +82,7 @@ async def unwilling(servers: Servers, measure: Measure) -> Verdict:
     verdict = judge(
         everybody(by_email, measure.recipients), stage.inbox.arrivals, allowed=dropped,
         went_on=stage.inbox.longest_silence(began),
-        within=BACK_OFFS * measure.lasting(OUR_PAUSE_SECONDS, 2 * SHORT_PAUSE_SECONDS),
+        within=THREE_BACK_OFFS * measure.lasting(OUR_PAUSE_SECONDS, SHORT_PAUSE_SECONDS),
     )  # fmt: skip
     if verdict.repeated == dropped > 0:
         return verdict

@@ -2,7 +2,7 @@
 
 All rows are played once, several at a time, and each is judged by a test of its own. Short are: the sleep of a stopped
 worker (16 s), what Valkey and PostgreSQL are away (3 s and 4 s), how often workers are killed and restarted (3 and 4
-times), the pause after a greylisting (2 s instead of five minutes), and SMS and Telegram (300 and 240 recipients).
+times), the pause after a greylisting (2 s instead of ten), and SMS and Telegram (300 and 240 recipients).
 """
 
 import asyncio
