@@ -7,7 +7,9 @@ from aiohttp import web
 from channels.base import Button, Callback, ChannelName, Forged, Incoming, Receipt, Result
 from sos.http import CHANNELS, posted, runtime_of
 from sos.inbound.steps import take_receipts, take_sms, take_tap, take_telegram_text
+from sos.ledger.turn_store import silence_left
 from sos.messages import RECEIPT
+from sos.runtime import Runtime
 
 
 @runtime_checkable
@@ -76,6 +78,12 @@ async def sms(request: web.Request) -> web.Response:
     return web.Response(text="<Response/>", content_type="text/xml")
 
 
+async def _is_silent(runtime: Runtime) -> bool:
+    """Whether Telegram has asked one of us to be silent. What was tapped is taken; her button is answered next time."""
+    async with runtime.record.reading() as conn:
+        return bool(await silence_left(conn, ChannelName.TELEGRAM, runtime.clock()))
+
+
 async def telegram(request: web.Request) -> web.Response:
     """An update of the bot: a tap is answered, and then its message changes."""
     runtime, channel = runtime_of(request), _telegram_channel(request)
@@ -85,6 +93,8 @@ async def telegram(request: web.Request) -> web.Response:
         raise web.HTTPForbidden from forged
     if incoming.tap:
         shown = await take_tap(runtime, incoming, runtime.clock())
+        if await _is_silent(runtime):
+            return web.Response(status=200)
         await channel.answer(incoming)
         if shown:
             await channel.show_buttons(incoming, shown.text, shown.buttons)

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from channels.base import ChannelName
+from sos.ledger.turn_store import keep_silence
 from sos.members.store import is_suppressed
 from tests.delivering import Delivering
 from tests.providers.telegram import ChatMessage
@@ -97,6 +98,19 @@ async def test_tapping_again_says_that_it_was_answered_already(delivering: Deliv
     for _ in range(2):
         await delivering.telegram.tap(chat, message.message_id, again)
     assert "answered already" in message.text
+    assert await answers(delivering) == ["sign"]
+
+
+async def test_a_tap_while_telegram_wants_silence_is_taken_and_asks_nothing_of_it(delivering: Delivering) -> None:
+    contact, _ = await asked(delivering)
+    message = await tap(delivering, contact)
+    chat, signs = int(contact.addresses[TELEGRAM]), data_of(message, "Sign as")
+    async with delivering.story.runtime.record.step() as step:
+        until = delivering.story.runtime.clock() + timedelta(minutes=1)
+        await keep_silence(step.conn, TELEGRAM, until)  # as a worker does that was told
+    before = delivering.telegram.requests
+    assert (await delivering.telegram.tap(chat, message.message_id, signs)).status == 200
+    assert delivering.telegram.requests == before
     assert await answers(delivering) == ["sign"]
 
 
