@@ -75,7 +75,10 @@ class SmsChannel:
             yield Outcome(message, await self._attempt(message))
 
     async def look_up(self, message: Message, since: datetime) -> Accepted | None:
-        """Whether Twilio took this message since then, known by the reference in its text; raises AskLater."""
+        """Whether Twilio took this message since then; raises AskLater.
+
+        It is known by the reference in its text, or by the whole text where that holds none (no link, no code).
+        """
         if await self._silence():
             raise AskLater
         try:
@@ -86,7 +89,9 @@ class SmsChannel:
             if isinstance(error, TwilioRestException):
                 self._refused(what_it_means(int(error.code or error.status), error.status))
             raise AskLater from error
-        found = [each for each in candidates if (message.reference or message.text) in (each.body or "")]
+        text = message.text.strip()
+        mark = message.reference if message.reference and message.reference in text else text
+        found = [each for each in candidates if mark in (each.body or "")]
         return Accepted(str(found[0].sid)) if found else None
 
     def receipts(self, callback: Callback) -> list[Receipt]:

@@ -170,9 +170,18 @@ async def test_a_message_whose_answer_was_lost_is_found_by_its_reference() -> No
         twilio.fail(Fault.CUT_AFTER)
         await send(channel, text_to(ANA), alter(text_to(BEA), text="Otra 8WWW", reference="8WWW"))
         assert await channel.look_up(text_to(ANA), since) == Accepted(twilio.messages[0].sid)
-        assert await channel.look_up(replace(text_to(ANA), reference="8WWW"), since) is None
+        assert await channel.look_up(alter(text_to(ANA), text="Otra 8WWW", reference="8WWW"), since) is None
         assert await channel.look_up(text_to(ANA), since + timedelta(hours=1)) is None
     assert twilio.violations == []
+
+
+async def test_a_message_that_may_hold_no_reference_is_found_by_its_text() -> None:
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    plain = alter(text_to(ANA), text="Acción urgente: mire nuestros otros mensajes")
+    async with TwilioStandIn() as twilio, sms_channel(twilio.account) as channel:
+        assert await channel.look_up(plain, since) is None
+        await send(channel, text_to(ANA), plain)
+        assert await channel.look_up(plain, since) == Accepted(twilio.messages[1].sid)
 
 
 @pytest.mark.parametrize("fault", [Fault.BROKEN_BEFORE, Fault.CUT_BEFORE, Fault.SILENT_BEFORE, Fault.BUSY])

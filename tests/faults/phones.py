@@ -6,6 +6,7 @@ import time
 
 from aiohttp import web
 
+from channels.base import ChannelName
 from tests.faults.oracle import Inbox, Verdict, judge
 from tests.faults.rows import Measure, Row
 from tests.faults.servers import ON_DUTY, Servers, by_sms, by_telegram, everybody
@@ -15,6 +16,7 @@ from tests.providers import TelegramStandIn
 from tests.providers.standin import Fault
 
 FIRST_WAVE = 20
+DEATHS = 5
 SMS_A_SECOND = 50
 MOST_SMS, MOST_CHATS = 300, 240  # in short runs: a bot may send thirty messages a second, and no more
 GOES_ON_SECONDS = 60.0
@@ -138,7 +140,45 @@ def _telegram_settings(servers: Servers, provider: TelegramStandIn) -> dict[str,
     }
 
 
+async def deaths(servers: Servers, measure: Measure) -> Verdict:
+    """SIGKILL of both workers, several times, while SMS and Telegram messages leave."""
+    recipients = measure.recipients if measure.is_full else min(measure.recipients, MOST_CHATS)
+    times, inbox = round(measure.lasting(DEATHS, 3)), Inbox()
+    async with FaultyTwilio(inbox) as twilio, FaultyTelegram(inbox) as telegram:
+        given = twilio_settings(servers.directory, twilio, per_second=SMS_A_SECOND)
+        given |= _telegram_settings(servers, telegram)
+        async with open_stage(servers, "phones", recipients, inbox, given, reach=_by_phone) as stage:
+            await stage.start_workers()
+            await stage.launch()
+            await stage.until_arrived(2 * FIRST_WAVE)
+            for _ in range(times):
+                await stage.until_arrived(len(inbox) + recipients // 12)
+                for worker in stage.workers.values():
+                    kill(worker)
+                await asyncio.gather(*map(end, stage.workers.values()))
+                await stage.start_workers()
+            await stage.until_over(600)
+    return _judge_deaths(recipients, inbox, times)
+
+
+def _by_phone(number: int) -> tuple[ChannelName, str]:
+    return by_sms(number) if number % 2 else by_telegram(number)
+
+
+def _judge_deaths(recipients: int, inbox: Inbox, times: int) -> Verdict:
+    """Nobody can be asked about a Telegram message: one for each death may stay uncertain, or come twice."""
+    chats = {_by_phone(number)[1] for number in range(0, recipients, 2)}
+    uncertain = chats - inbox.addresses
+    texts = [one.address for one in inbox.arrivals if one.address.startswith("+") and one.address != ON_DUTY]
+    complaints = [f"{len(uncertain)} by Telegram are uncertain"] if len(uncertain) > times else []
+    complaints += ["an SMS came twice"] if len(texts) > len(set(texts)) else []
+    audience = [one for one in everybody(_by_phone, recipients) if one not in uncertain]
+    to_members = [one for one in inbox.arrivals if one.address != ON_DUTY]
+    return judge(audience, to_members, allowed=times, complaints=complaints)
+
+
 ROWS = (
+    Row("kill-phones", "SIGKILL of all workers, five times (SMS and Telegram)", deaths, waits=True),
     Row("twilio", "Twilio: 20 % 429, 5 % 5xx, timeouts after accepting, hangs", twilio, waits=True),
     Row("telegram", "Telegram: RetryAfter, 403, migrate, garbage, timeout after accepting", telegram, waits=True),
 )
