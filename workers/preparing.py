@@ -1,5 +1,6 @@
 """Making ready what leaves next: each delivery with its message, or with the result that is known without sending."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from workers.rendering import Renderers, render
 
 ASK_AGAIN = timedelta(seconds=10)
 CLOCK_SKEW = timedelta(minutes=1)
+SILENT_SECONDS = 5.0  # a refusal to answer comes sooner, and says nothing about the next question
 
 _NO_ANSWER = Busy(ASK_AGAIN, UNCONFIRMED)
 
@@ -53,18 +55,19 @@ def _prepare(due: Due, message: Message | None) -> Prepared:
 
 
 async def _ask_about(channel: AnswersLater, prepared: Sequence[Prepared]) -> list[Prepared]:
-    """Those that may have arrived with the provider's word; once it has not answered, the others are asked for later.
+    """Those that may have arrived with the provider's word; once it has been silent, the others are asked for later.
 
     Each silence costs half a minute, and whoever has not been written to yet must not wait for all of them.
     """
     asked: list[Prepared] = []
-    answers = True
+    is_silent = False
     for one in prepared:
         if not (one.due.unconfirmed and one.message and one.due.marked_at):
             asked.append(one)
             continue
-        answer = await _ask(channel, one.message, one.due.marked_at) if answers else _NO_ANSWER
-        answers = answer is not _NO_ANSWER
+        began = time.monotonic()
+        answer = _NO_ANSWER if is_silent else await _ask(channel, one.message, one.due.marked_at)
+        is_silent = is_silent or (answer is _NO_ANSWER and time.monotonic() - began > SILENT_SECONDS)
         asked.append(Prepared(one.due, None if answer else one.message, answer))
     return asked
 

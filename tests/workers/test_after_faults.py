@@ -27,7 +27,7 @@ from tests.workers.sending import (
     until_states,
     write_plainly,
 )
-from workers import dispatch, sweep
+from workers import dispatch, preparing, sweep
 from workers.dispatch import Dispatcher
 from workers.going import keep_going
 from workers.preparing import prepare
@@ -63,9 +63,11 @@ async def _has_been_sent(channel: KeepingChannel) -> bool:
     return bool(channel.sent)
 
 
-async def test_a_provider_that_does_not_answer_is_not_asked_about_all_the_others(
-    runtime: Runtime, conn: Connection
+@pytest.mark.parametrize(("takes_seconds", "asked"), [(0.1, 1), (0.0, 10)])
+async def test_a_provider_that_is_silent_is_not_asked_about_all_the_others(
+    takes_seconds: float, asked: int, runtime: Runtime, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(preparing, "SILENT_SECONDS", 0.05)
     await plan_deliveries(conn, 20, channel=SMS)
     await run(conn, "UPDATE deliveries SET unconfirmed = 1, marked_at = now() WHERE mod(id, 2) = 0")
     due = await look(conn, runtime, SMS)
@@ -73,11 +75,12 @@ async def test_a_provider_that_does_not_answer_is_not_asked_about_all_the_others
     class Silent(KeepingChannel):
         async def look_up(self, message: Message, since: object) -> Accepted | None:
             self.asked.append(message.delivery)
+            await asyncio.sleep(takes_seconds)
             raise TimeoutError
 
     channel = Silent(SMS)
     prepared = await prepare(runtime, channel, PLAINLY, due)
-    assert len(channel.asked) == 1
+    assert len(channel.asked) == asked
     assert [one.due.id for one in prepared] == [one.id for one in due]
     for one in prepared:
         assert isinstance(one.result, Busy) == bool(one.due.unconfirmed)
