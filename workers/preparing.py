@@ -13,7 +13,7 @@ from sos.ledger.delivery import UNCONFIRMED, UNRENDERABLE, Due
 from sos.runtime import Runtime
 from workers.rendering import Renderers, render
 
-ASK_AGAIN = timedelta(seconds=10)
+ASK_AGAIN = timedelta(seconds=20)
 CLOCK_SKEW = timedelta(minutes=1)
 SILENT_SECONDS = 5.0  # a refusal to answer comes sooner, and says nothing about the next question
 

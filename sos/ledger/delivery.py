@@ -173,6 +173,9 @@ def after(due: Due, attempt: int, result: Result, now: datetime) -> Settlement:
             return _queue_again(due, replace(tried, reason=reason, due_at=now + POLICY_PAUSE))
         case Refused(reason):
             return replace(tried, state=DeliveryState.REFUSED, reason=reason, stops=why_stop(due.channel, reason))
+        case Busy(wait, reason) if result.wants_silence or reason == UNCONFIRMED:
+            # Said of us, or only asked: no attempt at this message, which need not wait longer each time.
+            return _queue_again(due, replace(tried, reason=reason, attempts=due.attempts, due_at=now + wait))
         case Busy(wait, reason):
             due_at = now + max(wait, back_off(tried.attempts))
             return _queue_again(due, replace(tried, reason=reason, due_at=due_at))

@@ -70,6 +70,15 @@ def test_a_busy_provider_is_tried_later_each_time_twice_as_late(
     assert pause(settled) == timedelta(seconds=waits_seconds)
 
 
+@pytest.mark.parametrize(
+    "result", [Busy(timedelta(seconds=3), "429", wants_silence=True), Busy(timedelta(seconds=3), "unconfirmed")]
+)
+def test_what_was_no_attempt_at_this_message_makes_it_wait_no_longer_each_time(result: Busy) -> None:
+    settled = after(a_delivery(SMS, attempts=4, unconfirmed=1), result, NOW)
+    assert (settled.state, settled.attempts, settled.unconfirmed) == (QUEUED, 4, 1)
+    assert pause(settled) == timedelta(seconds=3)
+
+
 def test_back_off_never_passes_a_quarter_of_an_hour() -> None:
     assert max(back_off(attempts) for attempts in range(1, 200)) == timedelta(minutes=15)
 
