@@ -58,7 +58,7 @@ async def twilio(servers: Servers, measure: Measure) -> Verdict:
             await stage.until_arrived(FIRST_WAVE)
             provider.choose = BadDay(recipients if measure.is_full else recipients // 2)
             began = time.monotonic()
-            await stage.until_over(600)
+            await stage.until_over(300 + recipients)
     to_members = [one for one in inbox.arrivals if one.address != ON_DUTY]
     return judge(
         everybody(by_sms, recipients), to_members, complaints=provider.violations,
