@@ -15,6 +15,10 @@ class ChannelName(StrEnum):
     EMAIL = "email"
     SMS = "sms"
     TELEGRAM = "telegram"
+    BY_HAND = "by_hand"  # a call, a visit, a message from somebody's own phone: a person delivers it
+
+
+MACHINES = (ChannelName.EMAIL, ChannelName.SMS, ChannelName.TELEGRAM)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pkgutil import resolve_name
 
-from channels.base import Channel, ChannelName, Message
+from channels.base import MACHINES, Channel, ChannelName, Message
 from channels.preview import PreviewChannel
 from sos.database import run, value
 from sos.runtime import Runtime
@@ -29,7 +29,7 @@ def _previews(runtime: Runtime) -> Channels:
     async def keep(name: ChannelName, message: Message) -> None:
         await keep_practice_message(runtime, name, message)
 
-    return {name: PreviewChannel(name, keep) for name in ChannelName}
+    return {name: PreviewChannel(name, keep) for name in MACHINES}
 
 
 async def _real_ones(runtime: Runtime, stack: AsyncExitStack) -> Channels:

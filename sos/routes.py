@@ -13,6 +13,7 @@ from sos.endorsements import web as endorsements
 from sos.inbound import web as inbound
 from sos.intake import web as intake
 from sos.letters import web as letters
+from sos.outreach import by_hand_web as by_hand
 from sos.outreach import web as outreach
 from sos.practice import web as practice
 from sos.staff import web as staff
@@ -74,6 +75,12 @@ ROUTES = (
     get("/desk/contact/{id}", P.READ_CONTACTS, deliveries.show_contact),
     get("/desk/dead", P.READ_CONTACTS, deliveries.show_dead),
     post("/desk/dead", P.READ_CONTACTS, deliveries.mend),
+    get("/desk/calls", P.CALL, by_hand.show_calls),
+    get("/desk/calls/sheet", P.CALL, by_hand.show_sheet),
+    get("/desk/calls/{number}", P.CALL, by_hand.show_call),
+    post("/desk/calls/{number}/take", P.CALL, by_hand.take),
+    post("/desk/calls/{number}/give-back", P.CALL, by_hand.give_back),
+    post("/desk/calls/{number}/outcome", P.CALL, by_hand.say_outcome),
     get("/desk/sending", P.SIGNED_IN, sending.show_sending),
     post("/desk/sending/pause", P.STOP, sending.pause_sending),
     post("/desk/sending/resume", P.STOP, sending.resume_sending),

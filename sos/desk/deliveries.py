@@ -26,8 +26,8 @@ ON_A_PAGE = 100
 # Reasons that have a sentence of their own; any other is a provider's, and is shown as it came.
 SAID = frozenset(
     """
-    answered consent_withdrawn expired interrupted misconfigured not_needed opted_out blocked bounced
-    wrong_number reached recalled restored stopped unconfirmed unrenderable
+    answered blocked bounced capped consent_withdrawn expired given_up interrupted misconfigured not_needed not_reached
+    opted_out reached recalled restored stopped unconfirmed unrenderable wrong_number
     """.split()
 )
 

@@ -219,6 +219,8 @@ _SAYS_STOP = (
     (ChannelName.SMS, r"(Twilio )?(21211|21214|21217|21614|30005|30006)$", StopReason.WRONG_NUMBER),
     (ChannelName.TELEGRAM, r"Forbidden", StopReason.BLOCKED),
     (ChannelName.TELEGRAM, r"BadRequest: Chat not found", StopReason.WRONG_NUMBER),
+    (ChannelName.BY_HAND, r"wrong_number$", StopReason.WRONG_NUMBER),
+    (ChannelName.BY_HAND, r"opted_out$", StopReason.OPTED_OUT),
 )
 
 _RANKS = {
@@ -251,6 +253,8 @@ def _may_repeat(due: Due, unconfirmed: int) -> bool:
             return True
         case ChannelName.TELEGRAM:
             return due.urgency == LIFE and unconfirmed <= 1
+        case ChannelName.BY_HAND:
+            return False
 
 
 def _queue_again(due: Due, tried: Settlement) -> Settlement:

@@ -13,7 +13,9 @@ from sos.ledger.delivery import Due, Purpose
 from sos.ledger.turn_store import end_silent, leave_block, take_block
 
 BLOCK = 512  # so many numbers are looked at together, by one worker at a time
-LOUD = frozenset({ChannelName.SMS, ChannelName.TELEGRAM})  # these ring, and rest in her quiet hours
+LOUD = frozenset(
+    {ChannelName.SMS, ChannelName.TELEGRAM, ChannelName.BY_HAND}
+)  # these ring, and rest in her quiet hours
 
 DUE: LiteralString = """
     d.id, d.purpose, d.about, d.kind, d.channel, d.language, d.urgency, d.discreet, d.due_at, d.expires_at, d.attempts,
@@ -48,7 +50,8 @@ _NOT_SUPPRESSED: LiteralString = """
 """
 
 
-def _may_leave(channel: ChannelName) -> LiteralString:
+def may_leave(channel: ChannelName) -> LiteralString:
+    """What must be so of a delivery `d` that leaves, at the moment when it does."""
     return _MAY_LEAVE + _NOT_SUPPRESSED + (_NOT_QUIET if channel in LOUD else "")
 
 
@@ -94,7 +97,7 @@ async def _first(
         """
         SELECT (d.id / %(size)s)::integer AS block, d.urgency FROM deliveries d
         WHERE d.purpose = ANY(%(purposes)s) AND (d.id / %(size)s)::integer <> ALL(%(busy)s) AND """
-        + _may_leave(channel)
+        + may_leave(channel)
         + "ORDER BY d.urgency, d.due_at, d.id LIMIT 1",
         channel=channel, purposes=list(purposes), now=now, busy=list(busy), size=BLOCK,
     )  # fmt: skip
@@ -112,7 +115,7 @@ async def _in_block(
         FROM deliveries d
         WHERE d.id >= %(first)s AND d.id < %(end)s AND d.urgency = %(urgency)s AND d.purpose = ANY(%(purposes)s)
           AND """
-        + _may_leave(channel),
+        + may_leave(channel),
         channel=channel, purposes=list(purposes), now=now, urgency=first.urgency,
         first=first.block * BLOCK, end=(first.block + 1) * BLOCK,
     )  # fmt: skip
@@ -137,7 +140,7 @@ async def is_overtaken(
             conn,
             """
             SELECT EXISTS (SELECT FROM deliveries d WHERE d.urgency < %(urgency)s AND d.purpose = ANY(%(purposes)s) AND
-            """ + _may_leave(channel) + ")",
+            """ + may_leave(channel) + ")",
             channel=channel, urgency=urgency, purposes=list(purposes), now=now,
         )
     )  # fmt: skip
@@ -155,7 +158,7 @@ async def mark(
     cursor = await conn.execute(
         """
         WITH free AS (
-            SELECT d.id FROM deliveries d WHERE d.id = ANY(%(ids)s) AND """ + _may_leave(channel) + """
+            SELECT d.id FROM deliveries d WHERE d.id = ANY(%(ids)s) AND """ + may_leave(channel) + """
             FOR UPDATE OF d SKIP LOCKED
         ), attempt AS (
             INSERT INTO attempts (id, channel, deliveries, lease_until)

@@ -18,7 +18,8 @@ class Flow:
     """How an action's messages go on: what left within the last minute, and why the others still wait.
 
     `ready` may leave now; `again` was tried and is tried later; `later` is a further way, for whoever does not answer;
-    `language` waits for a translation; `night` until it is day where she is. `woken` phones rang at night.
+    `language` waits for a translation; `night` until it is day where she is; `by_hand` for a person who calls. `woken`
+    phones rang at night.
     """
 
     left: int
@@ -27,6 +28,7 @@ class Flow:
     later: int
     language: int
     night: int
+    by_hand: int
     woken: int
     next_at: datetime | None
 
@@ -42,7 +44,8 @@ async def find_flow(conn: Connection, about: UUID, now: datetime) -> Flow:
         conn,
         Flow,
         """
-        SELECT count(*) FILTER (WHERE state = 'queued' AND NOT is_later AND NOT is_night) AS ready,
+        SELECT count(*) FILTER (WHERE state = 'queued' AND NOT is_later AND NOT is_night AND NOT is_by_hand) AS ready,
+               count(*) FILTER (WHERE state = 'queued' AND NOT is_later AND NOT is_night AND is_by_hand) AS by_hand,
                count(*) FILTER (WHERE state = 'queued' AND is_later AND attempts > 0) AS again,
                count(*) FILTER (WHERE state = 'queued' AND is_later AND attempts = 0 AND awaits IS NULL) AS later,
                count(*) FILTER (WHERE state = 'queued' AND is_later AND attempts = 0 AND awaits IS NOT NULL)
@@ -54,9 +57,10 @@ async def find_flow(conn: Connection, about: UUID, now: datetime) -> Flow:
                min(due_at) FILTER (WHERE state = 'queued' AND is_later) AS next_at
         FROM (
             SELECT d.state, d.attempts, d.awaits, d.due_at, d.settled_at, d.due_at > %(now)s AS is_later,
-                   d.state = 'queued' AND NOT d.may_wake AND d.channel IN ('sms', 'telegram')
+                   d.channel = 'by_hand' AS is_by_hand,
+                   d.state = 'queued' AND NOT d.may_wake AND d.channel <> 'email'
                        AND coalesce(is_quiet(%(now)s, c.time_zone, c.quiet_from, c.quiet_until), false) AS is_night,
-                   d.marked_at IS NOT NULL AND d.may_wake AND d.channel IN ('sms', 'telegram')
+                   d.marked_at IS NOT NULL AND d.may_wake AND d.channel <> 'email'
                        AND coalesce(is_quiet(d.marked_at, c.time_zone, c.quiet_from, c.quiet_until), false) AS was_night
             FROM deliveries d LEFT JOIN contacts c ON c.id = d.recipient_id
             WHERE d.about = %(about)s AND d.purpose = 'action'

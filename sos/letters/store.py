@@ -132,7 +132,7 @@ async def plan_thanks(conn: Connection, letter: Letter, *, rank: int, now: datet
         JOIN contacts c ON c.id = e.contact_id
         JOIN addresses a ON a.id = d.address_id
         WHERE e.action_id = %(action)s AND e.withdrawn_at IS NULL AND e.answer IN ('sign', 'sign_individually')
-          AND NOT c.paused
+          AND NOT c.paused AND d.channel <> 'by_hand'
           AND NOT EXISTS (SELECT FROM suppressions s WHERE s.channel = a.channel AND s.value_index = a.value_index)
         ON CONFLICT DO NOTHING
         """,

@@ -13,7 +13,7 @@ from langcodes import Language
 from langcodes.tag_parser import LanguageTagError
 
 from sos.members.member import Unacceptable, fold
-from sos.texts import LANGUAGES, plain_digits
+from sos.texts import LANGUAGES, clean_line, plain_digits
 
 REFERENCE = re.compile(r"[A-Z0-9][A-Z0-9._/-]{0,39}")
 SEPARATORS = re.compile(r"[\s,;/|>،؛]+")
@@ -21,6 +21,7 @@ SHORTENED = re.compile(r"\d[.,]\d+E\+?\d+", re.IGNORECASE)  # what spreadsheets 
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 EMAIL_LOCAL = re.compile(rf"{ATOM}(\.{ATOM})*")  # RFC 5322, dot-atom
 LOCAL_LENGTH, EMAIL_LENGTH = 64, 254  # RFC 5321
+LONGEST_WAY = 200
 TELEGRAM_ID = re.compile(r"[1-9]\d{0,15}")  # at most 52 bits, core.telegram.org/bots/api#user
 YES = frozenset(map(fold, "yes y si sí s oui o sim نعم true 1 x".split()))
 NO = frozenset(map(fold, "no n non não لا false 0".split()))
@@ -143,6 +144,14 @@ def parse_telegram(text: str) -> str:
     if not TELEGRAM_ID.fullmatch(digits):
         raise Unacceptable("import.telegram.not_an_id")
     return digits
+
+
+def parse_by_hand(text: str) -> str:
+    """How a person reaches her: a number to call, an app, a place. Raises Unacceptable."""
+    line = clean_line(text)
+    if not line or len(line) > LONGEST_WAY or line.startswith("="):
+        raise Unacceptable("import.by_hand.unusable")
+    return line
 
 
 def _whole_number(text: str) -> str:

@@ -116,6 +116,7 @@ class _RowReader:
             "email": cells.parse_email,
             "sms": lambda text: cells.parse_phone(text, country),
             "telegram": cells.parse_telegram,
+            "by_hand": cells.parse_by_hand,
             "may_sign": cells.parse_yes_no,
             "discreet": cells.parse_yes_no,
             "gender": lambda text: cells.parse_choice(text, Gender),

@@ -97,7 +97,8 @@ CORRECTED: LiteralString = """
 WAVES: LiteralString = """
     , numbered AS (
         SELECT c.*, count(*) FILTER (WHERE place = 1 AND fate = 'queued') OVER () AS recipients,
-               place = 1 AND fate = 'queued' AND due_at <= %(now)s AND (wakes OR NOT is_night) AS may_lead
+               place = 1 AND fate = 'queued' AND due_at <= %(now)s AND (wakes OR NOT is_night)
+                   AND channel <> 'by_hand' AS may_lead
         FROM chosen c
     ), ranked AS (
         SELECT l.*, row_number() OVER (PARTITION BY may_lead, channel, language ORDER BY id) AS nth_of_kind

@@ -40,6 +40,7 @@ class Permission(StrEnum):
     VERIFY = "verify"
     READ_ACTIONS = "read_actions"
     READ_CONTACTS = "read_contacts"
+    CALL = "call"
     DRAFT = "draft"
     TRANSLATE = "translate"
     APPROVE = "approve"
@@ -60,6 +61,7 @@ ROLES: dict[Permission, frozenset[Role]] = {
     Permission.VERIFY: frozenset({R.TRIAGE, R.VERIFIER}),
     Permission.READ_ACTIONS: EVERYBODY - {R.ADMINISTRATOR},
     Permission.READ_CONTACTS: frozenset({R.TRIAGE, R.EDITOR, R.APPROVER}),
+    Permission.CALL: frozenset({R.TRIAGE, R.EDITOR, R.TRANSLATOR, R.APPROVER}),
     Permission.DRAFT: frozenset({R.EDITOR}),
     Permission.TRANSLATE: frozenset({R.EDITOR, R.TRANSLATOR}),
     Permission.APPROVE: frozenset({R.APPROVER}),

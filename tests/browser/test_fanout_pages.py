@@ -32,6 +32,13 @@ async def test_what_the_desk_shows_of_sending_can_be_used_by_everybody(
             for number in range(count):
                 spoken = ("en", "es", "ar")[number % 3]
                 contact = await story.contact(member, name=f"أمينة Diallo {number}", languages=[spoken], by=channel)
+        for name in ("Wairimu", "Yolanda"):
+            await story.contact(
+                name=name,
+                languages=["ar", "en"],
+                by={ChannelName.BY_HAND: f"WhatsApp +254 700 000 009 ({name})"},
+                discreet=True,
+            )
         action_id = await story.launched(texts={"en": ENGLISH, "es": SPANISH, "ar": ARABIC})
         await send(story, ChannelName.EMAIL, Accepted("<x@sos.example>"))
         await send(story, ChannelName.TELEGRAM, Refused("Forbidden: bot was blocked by the user"))
@@ -40,15 +47,22 @@ async def test_what_the_desk_shows_of_sending_can_be_used_by_everybody(
         seat = await story.seat(story.editor)
         await seat.read("/desk/sending")
         await seat.send("/desk/sending/pause", scope="channel", target="sms")
+        queued = await story.rows(
+            "SELECT id FROM deliveries WHERE channel = 'by_hand' AND state = 'queued' ORDER BY id"
+        )
+        calls = [int(str(one["id"])) for one in queued]
+        await seat.send(f"/desk/calls/{calls[0]}/take")
         browser = await launch(playwright)
         lens = Lens(await browser.new_page(viewport=PHONE), pictures)
         faults: list[str] = []
         for name, path in {
             "sending": "/desk/sending", "action": f"/desk/action/{action_id}", "contact": f"/desk/contact/{contact.id}",
             "behind": f"/desk/action/{action_id}/deliveries?channel=telegram", "contacts": "/desk/contacts",
-            "dead": "/desk/dead",
+            "dead": "/desk/dead", "calls": "/desk/calls", "call": f"/desk/calls/{calls[0]}",
+            "sheet": "/desk/calls/sheet",
         }.items():  # fmt: skip
             page = await seat.read(path)
+            assert page.status == 200, path
             url = str((await story.serve()).make_url(path))
             faults += [f"{name}: {fault}" for fault in await lens.examine(name, url, page.text)]
         await browser.close()

@@ -17,6 +17,7 @@ from sos.desk.deliveries import SAID
 from sos.endorsements.endorsement import Answer
 from sos.intake.report import Stage, Urgency
 from sos.ledger.delivery import DeliveryState, Purpose
+from sos.outreach.by_hand import Heard
 from sos.staff.staff import Role
 from sos.texts import LANGUAGES, TEMPLATES, Catalogue
 from sos.triage import case
@@ -90,6 +91,7 @@ MADE: Mapping[str, Iterable[object]] = {
     "action.*.text": UNREVIEWED,
     "action.kind.short.*": action.Kind,
     "action.state.*": action.State,
+    "calls.heard.*": Heard,
     "case.clock.*": ("first_contact", "first_contact.late", "decision", "decision.late"),
     "case.did.*": [event.removeprefix("case.") for event in EVENTS - {READ} if event.startswith("case.")],
     "case.ending.*": case.Ending,

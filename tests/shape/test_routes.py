@@ -21,7 +21,15 @@ from tests.make import make_runtime
 from tests.secretariat import Browser, Seat, Secretariat
 
 NOBODY = UUID("dddddddd-dddd-4ddd-8ddd-dddddddddddd")
-FILLED = {"lang": "en", "language": "en", "id": str(NOBODY), "token": "A" * 24, "proof": "A" * 24, "start": "a" * 16}
+FILLED = {
+    "lang": "en",
+    "language": "en",
+    "id": str(NOBODY),
+    "number": "1",
+    "token": "A" * 24,
+    "proof": "A" * 24,
+    "start": "a" * 16,
+}
 FORBIDDEN = "This is not for your role"
 RELAY = SmtpServer("127.0.0.1", 25, "none", "sos@secretariat.example")
 

@@ -13,7 +13,7 @@ LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 JOURNAL_FACTS = frozenset(
     """
     answer by_exception channel deliveries delivery door ended ending keys kind language mandate new_addresses notices
-    owner people reason refused reliability report roles scope scopes settled signatures source subject
+    outcome owner people reason refused reliability report roles scope scopes settled signatures source subject
     target targets thanks to tries urgency validity value verdict working_group
     """.split()
 )

@@ -184,7 +184,7 @@ async def test_the_page_says_what_waits_and_why(story: Story) -> None:
 
 
 def test_the_time_that_is_left_follows_from_the_last_minute() -> None:
-    quiet = Flow(0, 10, 0, 0, 0, 0, 0, None)
+    quiet = Flow(0, 10, 0, 0, 0, 0, 0, 0, None)
     assert quiet.minutes_left is None
-    assert Flow(60, 61, 0, 0, 0, 0, 0, None).minutes_left == 2
-    assert Flow(60, 0, 0, 0, 0, 0, 0, None).minutes_left is None
+    assert Flow(60, 61, 0, 0, 0, 0, 0, 0, None).minutes_left == 2
+    assert Flow(60, 0, 0, 0, 0, 0, 0, 0, None).minutes_left is None

@@ -6,7 +6,17 @@ from uuid import UUID
 
 import pytest
 
-from channels.base import Accepted, Busy, ChannelName, Misconfigured, ReceiptState, Refused, Result, Unconfirmed
+from channels.base import (
+    MACHINES,
+    Accepted,
+    Busy,
+    ChannelName,
+    Misconfigured,
+    ReceiptState,
+    Refused,
+    Result,
+    Unconfirmed,
+)
 from sos.ledger.delivery import (
     MOST_BY_POLICY,
     POLICY_TRIES,
@@ -45,19 +55,19 @@ def pause(settled: Settlement) -> timedelta:
     return settled.due_at - NOW
 
 
-@pytest.mark.parametrize("channel", ChannelName)
+@pytest.mark.parametrize("channel", MACHINES)
 def test_what_the_provider_took_is_accepted_under_its_id(channel: ChannelName) -> None:
     settled = after(a_delivery(channel), Accepted("id-1"), NOW)
     assert (settled.state, settled.provider_id, settled.attempts, settled.attempt) == ("accepted", "id-1", 1, 5)
 
 
-@pytest.mark.parametrize("channel", ChannelName)
+@pytest.mark.parametrize("channel", MACHINES)
 def test_what_is_refused_is_not_tried_again(channel: ChannelName) -> None:
     settled = after(a_delivery(channel), Refused("no such mailbox"), NOW)
     assert (settled.state, settled.reason) == (DeliveryState.REFUSED, "no such mailbox")
 
 
-@pytest.mark.parametrize("channel", ChannelName)
+@pytest.mark.parametrize("channel", MACHINES)
 @pytest.mark.parametrize(
     ("attempts", "asked_seconds", "waits_seconds"),
     [(0, 0, 10), (1, 0, 20), (2, 0, 40), (0, 300, 300), (5, 300, 320), (6, 0, 640), (7, 0, 900), (300, 0, 900)],
@@ -114,7 +124,7 @@ def test_an_sms_without_an_answer_says_that_its_provider_is_to_be_asked() -> Non
     assert after(a_delivery(SMS), Unconfirmed("no answer: TimeoutError"), NOW).reason == "unconfirmed"
 
 
-@pytest.mark.parametrize("channel", ChannelName)
+@pytest.mark.parametrize("channel", MACHINES)
 def test_our_own_fault_closes_the_channel_and_costs_no_attempt(channel: ChannelName) -> None:
     delivery = a_delivery(channel, attempts=2)
     settled = after(delivery, Misconfigured("wrong password"), NOW)
@@ -132,7 +142,7 @@ def test_every_outcome_bears_the_fence_of_its_attempt() -> None:
     assert {settlement_after(a_delivery(), 77, result, NOW).attempt for result in results} == {77}
 
 
-@pytest.mark.parametrize("channel", ChannelName)
+@pytest.mark.parametrize("channel", MACHINES)
 def test_after_a_crash_of_ours_nobody_waits(channel: ChannelName) -> None:
     assert pause(after(a_delivery(channel, urgency=0), Unconfirmed("interrupted"), NOW)) == timedelta()
 

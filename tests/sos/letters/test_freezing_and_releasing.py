@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from pypdf import PdfReader
 
-from channels.base import ChannelName
+from channels.base import MACHINES, ChannelName
 from sos.actions.action import Kind, NamesShown, State
 from sos.endorsements.endorsement import Answer, Door, Ended
 from sos.endorsements.steps import answer
@@ -237,7 +237,7 @@ async def test_those_who_signed_are_told_by_the_way_they_were_asked_and_who_said
     delivering: Delivering,
 ) -> None:
     story = delivering.story
-    people = {channel: await story.contact(by=channel) for channel in ChannelName}
+    people = {channel: await story.contact(by=channel) for channel in MACHINES}
     stopped, declined = await story.contact(by=SMS), await story.contact(by=SMS)
     action_id = await signed_by(story, *((one, Answer.SIGN) for one in (*people.values(), stopped)))
     await story.answer(action_id, declined, Answer.DECLINE)
@@ -254,7 +254,7 @@ async def test_those_who_signed_are_told_by_the_way_they_were_asked_and_who_said
     assert len(await story.rows("SELECT FROM deliveries WHERE purpose = 'thanks'")) == 3
 
 
-@pytest.mark.parametrize("channel", ChannelName)
+@pytest.mark.parametrize("channel", MACHINES)
 async def test_a_discreet_phone_is_thanked_with_nothing_but_its_own_link(story: Story, channel: ChannelName) -> None:
     contact = await story.contact(by=channel, discreet=True)
     action_id = await signed_by(story, (contact, Answer.SIGN))

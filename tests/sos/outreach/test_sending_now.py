@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from channels.base import ChannelName
+from channels.base import MACHINES, ChannelName
 from sos.members.member import StopReason
 from sos.members.store import suppress
 from sos.outreach.plan import Preview
@@ -40,7 +40,7 @@ async def people(story: Story, chance: random.Random) -> None:
         groups = chance.sample(GROUPS, chance.randrange(3))
         member_id = await story.member(country=country, region=region, groups=groups)
         for _ in range(chance.randrange(4)):
-            channels = chance.sample(list(ChannelName), chance.randrange(4))
+            channels = chance.sample(list(MACHINES), chance.randrange(4))
             contact = await story.contact(
                 member_id, by={one: story.invent(one) for one in channels}, paused=chance.random() < 0.2,
                 languages=chance.sample(["en", "es", "ar", "fr", "sw"], chance.randrange(1, 4)),

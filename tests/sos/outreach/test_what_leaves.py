@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.base import ChannelName, Message
+from channels.base import MACHINES, ChannelName, Message
 from channels.mime import build, read_sender
 from channels.segments import segments
 from channels.wording import MARKS
@@ -40,7 +40,7 @@ def everything(message: Message) -> str:
 
 
 @pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("channel", ChannelName)
+@pytest.mark.parametrize("channel", MACHINES)
 @pytest.mark.parametrize("language", ["en", "ar"])
 async def test_a_discreet_phone_shows_no_name_no_organisation_and_no_word_of_the_action(
     story: Story, kind: Kind, channel: ChannelName, language: str
@@ -118,7 +118,7 @@ async def test_every_recipient_gets_her_own_link_and_code_and_nobody_elses(story
 async def test_a_hostile_title_and_name_are_shown_and_nothing_else(story: Story, hostile: str) -> None:
     text = Text(hostile, hostile, hostile)
     contacts = {
-        channel: await story.contact(await story.member(hostile), name=hostile, by=channel) for channel in ChannelName
+        channel: await story.contact(await story.member(hostile), name=hostile, by=channel) for channel in MACHINES
     }
     innocent = await story.contact(name="Innocent Otieno")
     action_id = await story.launched(texts={"en": text})
