@@ -1,8 +1,9 @@
-"""Every fault of the table in mid fan-out, with outages as short as shows the same; `make faults` has the full ones.
+"""Faults of the table in mid fan-out, with outages as short as shows the same; `make faults` has all and the full ones.
 
-All rows are played once, several at a time, and each is judged by a test of its own. Short are: the sleep of a stopped
-worker (16 s), what Valkey and PostgreSQL are away (3 s and 4 s), how often workers are killed and restarted (3 and 4
-times), the pause after a greylisting (2 s instead of ten), and SMS and Telegram (300 and 240 recipients).
+Each row is played once, several at a time, and judged by a test of its own. Short are: the sleep of a stopped worker
+(16 s), what Valkey and PostgreSQL are away (3 s, 4 s), how often workers are killed and restarted (3 and 4 times), the
+pause after a greylisting (2 s instead of ten), and SMS and Telegram (300 and 240 recipients). Left to `make faults`,
+because all together they take more than two cores give in a minute and a half: LEFT_OUT.
 """
 
 import asyncio
@@ -14,16 +15,18 @@ from tests.faults.rows import Row
 from tests.faults.table import ROWS, Played, play_rows
 
 RECIPIENTS = 2000
-AT_ONCE = 6
+AT_ONCE = 4
+LEFT_OUT = frozenset({"kill-phones", "backends", "disk", "slow-relay", "clock"})
+PLAYED = tuple(row for row in ROWS if row.name not in LEFT_OUT)
 
 
 @pytest.fixture(scope="module")
 def played() -> Mapping[str, Played]:
-    found = asyncio.run(play_rows(ROWS, RECIPIENTS, is_full=False, at_once=AT_ONCE, tell=lambda _: None))
+    found = asyncio.run(play_rows(PLAYED, RECIPIENTS, is_full=False, at_once=AT_ONCE, tell=lambda _: None))
     return {one.row.name: one for one in found}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", PLAYED, ids=lambda row: row.name)
 def test_nobody_is_lost_and_nobody_is_written_to_too_often(row: Row, played: Mapping[str, Played]) -> None:
     one = played[row.name]
     if one.was_skipped:
