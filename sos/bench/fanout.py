@@ -16,7 +16,6 @@ from sos.database import connect
 from sos.outreach.steps import launch
 from sos.runtime import Runtime, open_runtime, utc_now
 
-UNSETTLED = "SOS_BENCH_UNSETTLED"  # how many mails of one worker may be marked and not settled
 NOWHERE = "127.0.0.1:9"  # a launch alone sends nothing
 UNFINISHED = ("queued", "marked")
 LOOK_EVERY_SECONDS = 0.2
@@ -38,8 +37,7 @@ class Plan:
     @property
     def environment(self) -> dict[str, str]:
         """The settings that this measurement adds."""
-        limit = {UNSETTLED: str(self.unsettled)} if self.unsettled else {}
-        return {"SOS_SMTP_URL": f"smtp://{self.smtp}", **limit}
+        return {"SOS_SMTP_URL": f"smtp://{self.smtp}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +117,7 @@ async def measure_launch(recipients: int, say: Said) -> LaunchFigures:
 async def measure_fanout(plan: Plan, say: Said) -> FanoutFigures:
     """Everything, from an empty directory to the last outcome. Raises BadSetting, CannotServe, ProcessFailed."""
     async with open_prepared(plan.recipients, plan.environment, say) as (installation, runtime, approved):
-        await installation.start_workers(plan.workers)
+        await installation.start_workers(plan.workers, unsettled=plan.unsettled)
         pids = [worker.pid for worker in installation.workers]
         await wait_until_idle(pids)
         say(f"{plan.workers} worker(s) wait")

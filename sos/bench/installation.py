@@ -39,9 +39,12 @@ class Installation:
     def settings(self) -> Settings:
         return read_settings(self.environment)
 
-    async def start_workers(self, count: int) -> None:
-        """Start real worker processes side by side, and wait until every one has opened what it needs."""
-        self.workers.extend(start(self._worker(number)) for number in range(count))
+    async def start_workers(self, count: int, *, unsettled: int | None = None) -> None:
+        """Start real worker processes side by side, and wait until every one has opened what it needs.
+
+        Of each so many mails may be `unsettled`, where another bound than the product's is to be measured.
+        """
+        self.workers.extend(start(self._worker(number, unsettled)) for number in range(count))
         for worker in self.workers:
             await wait_until_ready(worker)
 
@@ -49,13 +52,14 @@ class Installation:
         """End every worker."""
         await asyncio.gather(*(worker.stop() for worker in self.workers))
 
-    def _worker(self, number: int) -> Child:
+    def _worker(self, number: int, unsettled: int | None) -> Child:
         log = self.directory / f"worker{number}.log"
 
         async def has_started() -> bool:
             return STARTED in log.read_text("utf-8", "replace")
 
-        command = (sys.executable, "-m", "sos.cli", "worker")
+        program = ("sos.bench.worker", str(unsettled)) if unsettled else ("sos.cli", "worker")
+        command = (sys.executable, "-m", *program)
         return Child(
             name=f"worker {number}", argv=command, env=self.environment, cwd=ROOT, log=log, ready=has_started
         )  # fmt: skip

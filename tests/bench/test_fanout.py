@@ -37,7 +37,7 @@ async def test_everybody_gets_one_mail_of_her_own_and_it_is_counted(servers_dire
     directory.mkdir(mode=0o711)
     async with open_counting_sink() as (sink, server):
         status, found = await sos_bench(
-            directory, "fanout", "--recipients", str(RECIPIENTS), "--smtp", server, "--workers", "2"
+            directory, "fanout", "--recipients", str(RECIPIENTS), "--smtp", server, "--workers", "2", "--unsettled", "8"
         )  # fmt: skip
 
     assert status == 0
