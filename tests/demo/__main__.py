@@ -45,7 +45,7 @@ def table(told: Told) -> list[str]:
     assert told.thanks
     call, thanks = told.call, told.thanks
     pages = ", ".join(f"{one.pages} ({one.language})" for one in told.letters)
-    unreached = len(told.contacts) - call.wanted
+    unreached = len(told.contacts) - call.wanted - told.called
     organisations, individuals, countries = next((one.signed for one in told.letters if one.signed), (0, 0, 0))
     lost, doubled, misdirected = (
         sum(len(some) for some in kind) for kind in zip(*(_failures(one) for one in told.counts), strict=True)
@@ -55,7 +55,8 @@ def table(told: Told) -> list[str]:
         "The letter, delivered",
         *by_channel_and_language(call),
         "",
-        f"  contacts      {len(told.contacts):>6}   {call.wanted} with a channel, {unreached} whom no machine reaches",
+        f"  contacts      {len(told.contacts):>6}   {call.wanted} by machine, {told.called} by a person,"
+        f" {unreached} by nobody",
         f"  delivered     {call.arrived:>6}   and {thanks.arrived} of {thanks.wanted} signers thanked",
         f"  signed        {organisations + individuals:>6}   {organisations} organisations, {individuals} individuals"
         f" from {countries} countries, as the letter says",

@@ -28,6 +28,7 @@ class Contact:
     addresses: Mapping[str, str]
     may_sign: bool
     discreet: bool
+    by_hand: bool
 
     @property
     def who(self) -> str:
@@ -75,6 +76,7 @@ def _contact(line: int, row: Mapping[str, str]) -> Contact:
         addresses=addresses,
         may_sign=row["may_sign"] == "yes",
         discreet=row["discreet"] == "yes",
+        by_hand=bool(row["by_hand"]),
     )
 
 

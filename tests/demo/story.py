@@ -19,6 +19,7 @@ from tests.demo.signing import Answers, Asked, Members
 from tests.demo.sinks import Got, Mark, Sinks
 from tests.demo.words import ADDRESSEES, ALERT, LETTER, REPORT, Words, make_staff
 
+BY_HAND = "By hand"  # as the page calls it
 MEMBERS = ROOT / "config" / "practice" / "members.csv"
 PATIENCE_SECONDS = 20.0  # how long to wait while nothing comes
 STOPPED_WITHIN_SECONDS = 2.0
@@ -39,6 +40,7 @@ class Told:
     to_addressees: Count | None = None
     thanks: Count | None = None
     notices: int = 0
+    called: int = 0
     answers: Answers = field(default_factory=Answers)
     letters: list[Letter] = field(default_factory=list[Letter])
     codes: list[str] = field(default_factory=list[str])
@@ -71,6 +73,7 @@ class Story:
         await self._case()
         action = await self._prepare_letter()
         await self._send(action)
+        await self._call()
         await self._look(action)
         await self._answer(action)
         await self._release(action)
@@ -128,8 +131,22 @@ class Story:
         titles = {language: text.title for language, text in LETTER.items()}
         self.told.call = count(wanted, [got.arrival(titles) for got in self.told.asked])
         channels = {name: sum(one.channel == name.lower() for one in wanted) for name in promised}
+        if BY_HAND in channels:
+            channels[BY_HAND] = sum(one.by_hand for one in self.told.contacts)
         require(promised == channels, f"the preview promised {promised}, and the list asks for {channels}")
         self.say(f"{len(self.told.asked)} messages arrive, as the preview promised")
+
+    async def _call(self) -> None:
+        """Whom no machine reaches is called by a person."""
+        caller = self._staff("triager").desk
+        page = await caller.open("/desk/calls")
+        while offered := [form for form in page.forms if form.action.endswith("/take")]:
+            call = await caller.send(page, offered[0].action)
+            page = await caller.send(call, "/outcome", heard="told")
+            self.told.called += 1
+        expected = sum(one.by_hand for one in self.told.contacts)
+        require(self.told.called == expected, f"{self.told.called} were to be called, and the list asks for {expected}")
+        self.say(f"{self.told.called} whom no machine reaches are called by a person")
 
     async def _look(self, action: str) -> None:
         """Scanners and crawlers look at every link, more than once, before anybody answers."""
