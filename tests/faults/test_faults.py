@@ -1,7 +1,7 @@
 """Faults of the table in mid fan-out, with outages as short as shows the same; `make faults` has all and the full ones.
 
-Each row is played once, several at a time, and judged by a test of its own. Short are: how long PostgreSQL is away (4 s),
-how often workers are restarted (4 times), the pause after a greylisting (2 s instead of ten), and Telegram (240
+Each row is played once, several at a time, and judged by a test of its own. Short are: how long PostgreSQL is away
+(4 s), how often workers are restarted (4 times), the pause after a greylisting (2 s instead of ten), and Telegram (240
 recipients). Left to `make faults`, because all together they take more than the tests may: LEFT_OUT.
 """
 
