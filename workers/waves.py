@@ -1,4 +1,4 @@
-"""Looking at first waves, twice a second: a life does not wait for a sweep."""
+"""Looking at first waves, five times a second: a life does not wait for a sweep."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from sos.outreach.waves import judge_waves
 from sos.runtime import Runtime
 from workers.going import wait
 
-EVERY_SECONDS = 0.5
+EVERY_SECONDS = 0.2
 
 
 async def watch_waves(runtime: Runtime, stop: asyncio.Event) -> None:

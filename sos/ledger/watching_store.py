@@ -157,9 +157,9 @@ async def count_dead(conn: Connection) -> int:
 
 
 async def try_again(conn: Connection, ids: Sequence[int], now: datetime) -> list[int]:
-    """Queue anew what has ended so; whoever said stop, or whose time is over, stays as it is. Which were queued.
+    """Queue anew what has ended so; what was stopped for good, has said stop or is over its time stays as it is.
 
-    Of an SMS that may have arrived the provider is asked first, as after a crash.
+    Which were queued. Of an SMS that may have arrived the provider is asked first, as after a crash.
     """
     found = await rows(
         conn,
@@ -171,6 +171,10 @@ async def try_again(conn: Connection, ids: Sequence[int], now: datetime) -> list
           AND NOT EXISTS (
               SELECT FROM addresses a JOIN suppressions s ON s.channel = a.channel AND s.value_index = a.value_index
               WHERE a.id = d.address_id
+          )
+          AND NOT EXISTS (
+              SELECT FROM holds h WHERE h.people_needed = 0
+                AND (h.scope, h.target) IN (('about', d.about::text), ('case', coalesce(d.case_id, d.about)::text))
           )
         RETURNING d.id
         """,

@@ -129,6 +129,26 @@ async def test_whoever_said_stop_and_what_is_over_is_not_tried_again(
     assert await story.looks(EMAIL) == []
 
 
+async def test_what_was_stopped_for_good_is_not_tried_again(story: Story) -> None:
+    contact = await story.contact()
+    action_id = await story.launched()
+    await send(story, EMAIL, Refused("552 5.3.4 to HANDED_OVER"))
+    await story.stop(action_id)
+    seat = await story.seat(story.editor)
+    await seat.read("/desk/dead")
+    done = await seat.send("/desk/dead", do="again", one=str(await story.delivery(action_id, contact)))
+    assert "0 are tried again" in done.text
+    assert await story.states(action_id) == {"refused": 1}
+
+
+@pytest.mark.parametrize("number", ["0", "-1", str(2**63), "9" * 40])
+async def test_a_number_that_nothing_has_is_no_fault(story: Story, number: str) -> None:
+    seat = await story.seat(story.editor)
+    await seat.read("/desk/dead")
+    for do in ("again", "aside"):
+        assert (await seat.send("/desk/dead", do=do, one=number)).status in (200, 400)
+
+
 async def test_what_stays_as_it_is_leaves_the_list(story: Story, reached: tuple[Reached, Reached, UUID]) -> None:
     _, second, action_id = reached
     delivery = await story.delivery(action_id, second)

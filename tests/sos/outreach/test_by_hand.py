@@ -164,3 +164,14 @@ async def test_no_machine_sends_what_a_person_is_to_deliver(story: Story) -> Non
 async def test_a_call_that_is_none_is_not_found(story: Story, number: str) -> None:
     seat = await story.seat(story.owner)
     assert (await seat.read(f"/desk/calls/{number}")).status == 404
+
+
+@pytest.mark.parametrize("attempt", ["x", "-1", str(2**63), "9" * 40])
+async def test_an_outcome_that_answers_nothing_changes_nothing(story: Story, attempt: str) -> None:
+    contact = await called(story)
+    action_id = await story.launched()
+    delivery = await story.delivery(action_id, contact)
+    seat = await story.seat(story.owner)
+    await take(seat, delivery)
+    assert (await seat.send(f"/desk/calls/{delivery}/outcome", heard="told", attempt=attempt)).status in (400, 409)
+    assert await story.states(action_id) == {"queued": 1}
