@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from channels.base import Button, ChannelName, Message
+from channels.base import MACHINES, Button, ChannelName, Message
 from channels.wording import Wording
 from sos.database import Connection, row, run, value
 from sos.jobs import RedisBell
@@ -225,7 +225,7 @@ async def test_a_practice_network_keeps_its_messages_on_this_machine(runtime: Ru
         7, "+12025550123", "es", Wording("Alguien está en peligro."), buttons=((Button("Firmar", tap="s"),),)
     )  # fmt: skip
     async with open_channels(runtime) as channels:
-        assert set(channels) == set(ChannelName)
+        assert set(channels) == set(MACHINES)
         [outcome] = [outcome async for outcome in channels[ChannelName.SMS].send([message])]
     assert outcome.message is message
     kept = await row(conn, dict[str, int | bytes], "SELECT id, sealed, address_index FROM practice_messages")
