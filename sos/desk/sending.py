@@ -11,7 +11,7 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import BaseModel
 
-from channels.base import ChannelName
+from channels.base import MACHINES, ChannelName
 from sos.actions import store as actions
 from sos.database import Connection
 from sos.desk.action_page import title_of
@@ -88,7 +88,7 @@ async def show_sending(request: web.Request) -> web.Response:
         names = {one.id: one.name for one in await list_colleagues(conn, runtime.keys)}
         money = await _money(conn, runtime, now)
         dead = await watching_store.count_dead(conn)
-    running = [one for one in ChannelName if not any(each.hold.target == one for each in paused)]
+    running = [one for one in MACHINES if not any(each.hold.target == one for each in paused)]
     is_all_paused = any(one.hold.scope is HoldScope.EVERYTHING for one in paused)
     return page(
         request, "desk/sending.html", paused=paused, names=names, money=money, dead=dead, running=running,
