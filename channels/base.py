@@ -81,7 +81,7 @@ class Message:
         return fill(self.wording.html, self.words, is_html=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: thousands are made every second
 class Accepted:
     """The provider has taken the message and vouches for it from here; `provider_id` is kept, and holds no address."""
 
@@ -124,7 +124,7 @@ class Misconfigured:
 Result = Accepted | Refused | Busy | Unconfirmed | Misconfigured
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: thousands are made every second
 class Outcome:
     """What became of one attempt at one message."""
 

@@ -1,6 +1,7 @@
 """An email as bytes: what its headers may hold, and the whole of it read back before it may leave."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -22,7 +23,7 @@ class Poisonous(ValueError):
     """This message cannot be written as an email without changing who gets it or what it says; do not send it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: thousands are made every second
 class Envelope:
     """What a mail server is told about one mail, and the mail's bytes."""
 
@@ -30,11 +31,12 @@ class Envelope:
     recipient: str
     message_id: str
     content: bytes
+    may_have_dots: bool = True  # at the beginning of a line
 
     @property
     def payload(self) -> bytes:
         """The mail as it follows DATA (RFC 5321, 4.5.2), its last dot included."""
-        return self.content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+        return (self.content.replace(b"\r\n.", b"\r\n..") if self.may_have_dots else self.content) + b".\r\n"
 
 
 class _WholeLine(UnstructuredHeader, BaseHeader):
@@ -86,29 +88,29 @@ def write(message: Message, sender: Address, sent_at: datetime) -> Envelope:
     if message.attachments:
         return build(message, sender, sent_at)
     recipient = _address(message.address)
-    return_path = _address(message.return_path) if message.return_path else sender.addr_spec
     try:
         shared = _shared(message.wording, "" if message.is_discreet else sender.display_name, sender.addr_spec)
-        own = (
-            f"To: {recipient}\r\nDate: {_date(int(sent_at.timestamp()))}\r\n"
-            f"Message-ID: {_exactly(_MESSAGE_ID, message.message_id)}\r\n"
+        return_path = _address(message.return_path) if message.return_path else shared.sender
+        subject_line = _subject_line(message.subject) if shared.has_own_subject else shared.subject_line
+        unsubscribe = "".join([f"{name}: {value}\r\n" for name, value in _unsubscribe(message)])
+        head = (
+            f"{shared.head}{subject_line}To: {recipient}\r\nDate: {_date(int(sent_at.timestamp()))}\r\n"
+            f"Message-ID: {_exactly(_MESSAGE_ID, message.message_id)}\r\n{unsubscribe}"
         )
-        for name, value in _unsubscribe(message).items():
-            own += f"{name}: {value}\r\n"
-        subject = message.subject if shared.own_subject else message.wording.subject
-        head = shared.head + _subject_line(subject) + own
         content = head.encode("ascii") + shared.body.fill(message.words)
     except (UnicodeError, MessageError, LookupError) as error:
         raise Poisonous("the email package cannot write it") from error
-    return Envelope(return_path, recipient, message.message_id, content)
+    return Envelope(return_path, recipient, message.message_id, content, may_have_dots=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
     """What all mails of one wording have in common."""
 
+    sender: str
     head: str
-    own_subject: bool
+    subject_line: str
+    has_own_subject: bool
     body: Body
 
 
@@ -117,10 +119,10 @@ def _shared(wording: Wording, name: str, address: str) -> _Shared:
     """Raises Poisonous."""
     shown = Address(name, addr_spec=address)
     head = f"{_fold('From', shown)}Auto-Submitted: auto-generated\r\n"
-    shared = _Shared(head, bool(MARK.search(wording.subject)), encode(wording))
     example: dict[str, str] = dict.fromkeys(SLOTS, "x")
     subject = fill(wording.subject, example).strip()
-    content = (head + _subject_line(subject) + "To: x@example.org\r\n").encode("ascii") + shared.body.fill(example)
+    shared = _Shared(address, head, _subject_line(subject), bool(MARK.search(wording.subject)), encode(wording))
+    content = (head + shared.subject_line + "To: x@example.org\r\n").encode("ascii") + shared.body.fill(example)
     meant: Headers = {"From": shown, "To": "", "Subject": subject, "Auto-Submitted": ""}
     read_back(content, meant, shown, Address(addr_spec="x@example.org"))
     return shared
@@ -169,18 +171,16 @@ def _headers(message: Message, sender: Address, recipient: Address, sent_at: dat
         "Date": sent_at,
         "Message-ID": _exactly(_MESSAGE_ID, message.message_id),
         "Auto-Submitted": "auto-generated",
-        **_unsubscribe(message),
+        **dict(_unsubscribe(message)),
     }
 
 
-def _unsubscribe(message: Message) -> dict[str, str]:
+def _unsubscribe(message: Message) -> Iterator[tuple[str, str]]:
     """How this reader says stop (RFC 2369, and by one click RFC 8058)."""
-    if not message.unsubscribe_url:
-        return {}
-    ways = f"<{_exactly(_HTTPS, message.unsubscribe_url)}>"
-    if message.unsubscribe_mail:
-        ways += f", <mailto:{_address(message.unsubscribe_mail)}>"
-    return {"List-Unsubscribe": ways, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    if message.unsubscribe_url:
+        by_mail = f", <mailto:{_address(message.unsubscribe_mail)}>" if message.unsubscribe_mail else ""
+        yield "List-Unsubscribe", f"<{_exactly(_HTTPS, message.unsubscribe_url)}>{by_mail}"
+        yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
 
 
 def _write(headers: Headers, message: Message) -> bytes:
@@ -208,7 +208,7 @@ def _clean(value: str) -> str:
 
 
 def _exactly(pattern: re.Pattern[str], value: str) -> str:
-    if not pattern.fullmatch(_clean(value)):
+    if "=?" in value or not pattern.fullmatch(value):
         raise Poisonous(f"not a valid {'Message-ID' if pattern is _MESSAGE_ID else 'header value'}")
     return value
 

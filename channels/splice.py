@@ -1,7 +1,7 @@
 """Mails of one wording, encoded once: between the encoded pieces go each recipient's own words.
 
 The text is quoted-printable (RFC 2045, 6.7), in which a line may be broken anywhere without being broken for the
-reader; so a word is put in on lines of its own.
+reader; so a word is put in on lines of its own, and no line begins with a dot, which SMTP would have to double.
 """
 
 import re
@@ -17,21 +17,33 @@ SOFT_BREAK = b"=\r\n"
 BOUNDARY = "=_sos"  # no line of quoted-printable text can hold "=_"
 _PART = b'Content-Type: text/%b; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_DOTS = re.compile(rb"^\.+", re.MULTILINE)
+_AS_IT_IS = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,:/()_-]{0,70}[A-Za-z0-9)]")  # the same in plain text, HTML and mail
 
 Slot = tuple[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The MIME headers and parts of a mail: encoded bytes, and slots (which word; whether in HTML) between them."""
+    """The MIME headers and parts of a mail: encoded bytes, empty where slots (which word; whether in HTML) belong."""
 
-    pieces: tuple[bytes | Slot, ...]
-    slots: frozenset[Slot]
+    pieces: tuple[bytes, ...]
+    places: tuple[tuple[int, Slot], ...]
+    names: frozenset[str]
 
     def fill(self, words: Mapping[str, str]) -> bytes:
         """The body with a recipient's own words. Raises KeyError, UnicodeEncodeError."""
-        encoded = {slot: _word(escape(words[slot[0]]) if slot[1] else words[slot[0]]) for slot in self.slots}
-        return b"".join([piece if type(piece) is bytes else encoded[piece] for piece in self.pieces])  # type: ignore[index]
+        encoded: dict[Slot, bytes] = {}
+        for name in self.names:
+            word = words[name]
+            if _AS_IT_IS.fullmatch(word):
+                encoded[name, False] = encoded[name, True] = word.encode()
+            else:
+                encoded[name, False], encoded[name, True] = _word(word), _word(escape(word))
+        filled = [*self.pieces]
+        for place, slot in self.places:
+            filled[place] = encoded[slot]
+        return b"".join(filled)
 
 
 @lru_cache(maxsize=256)
@@ -48,7 +60,12 @@ def encode(wording: Wording) -> Body:
 
 
 def _body(pieces: list[bytes | Slot]) -> Body:
-    return Body(tuple(pieces), frozenset(one for one in pieces if not isinstance(one, bytes)))
+    places = tuple((place, one) for place, one in enumerate(pieces) if not isinstance(one, bytes))
+    return Body(
+        tuple(one if isinstance(one, bytes) else b"" for one in pieces),
+        places,
+        frozenset(slot[0] for _, slot in places),
+    )
 
 
 def _pieces(text: str, *, is_html: bool) -> Iterator[bytes | Slot]:
@@ -64,8 +81,13 @@ def _pieces(text: str, *, is_html: bool) -> Iterator[bytes | Slot]:
 
 
 def _quote(text: str) -> bytes:
-    return b2a_qp(text.encode(), istext=True).replace(b"\n", b"\r\n")
+    return _lines(b2a_qp(text.encode(), istext=True))
 
 
 def _word(text: str) -> bytes:
-    return b2a_qp(text.encode(), istext=False).replace(b"\n", b"\r\n")
+    return _lines(b2a_qp(text.encode(), istext=False))
+
+
+def _lines(encoded: bytes) -> bytes:
+    dotless = _DOTS.sub(lambda dots: b"=2E=\n" * len(dots[0]), encoded)
+    return dotless.replace(b"\n", b"\r\n")

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
 
 SLOTS = ("name", "organisation", "link", "code", "deadline")
@@ -25,7 +24,6 @@ def fill(text: str, words: Mapping[str, str], *, is_html: bool = False) -> str:
     return MARK.sub(lambda mark: escape(words[mark[1]]) if is_html else words[mark[1]], text)
 
 
-@lru_cache(maxsize=64)
 def slots_in(wording: Wording) -> frozenset[str]:
     """Whose words it needs."""
     return frozenset(MARK.findall("".join((wording.text, wording.subject, wording.html))))

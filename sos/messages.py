@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from channels.base import Attachment, Button, ChannelName, Message
 from channels.wording import MARKS, Wording, slots_in
 from sos.settings import Settings
-from sos.texts import TURNING, Templates
+from sos.texts import Templates
 from sos.vault import KeyFile
 
 _MARKING = dict.fromkeys(map(ord, "\ue000\ue001\u202a\u202b\u202c\u202d\u202e"))
@@ -38,6 +38,7 @@ class Mold:
     channel: ChannelName
     language: str
     wording: Wording
+    needs: frozenset[str]
     is_discreet: bool = False
 
     def fill(
@@ -45,15 +46,15 @@ class Mold:
         attachments: tuple[Attachment, ...] = (), may_unsubscribe: bool = True, replaces: str = "",
     ) -> Message:  # fmt: skip
         """The message to one recipient. Raises KeyError where the text has a mark for which she has no words."""
-        if lacking := slots_in(self.wording) - own.keys():
-            raise KeyError(*lacking)
+        if not self.needs <= own.keys():
+            raise KeyError(*self.needs - own.keys())
         by_email = self.channel is ChannelName.EMAIL
         return Message(
             delivery=box.delivery,
             address=box.address,
             language=self.language,
             wording=self.wording,
-            words=own | {name: TURNING.sub("", own[name]) for name in NAMES if name in own},
+            words=own,
             buttons=buttons,
             attachments=attachments,
             message_id=links.message_id(box.delivery) if by_email else "",
@@ -86,7 +87,7 @@ def make_mold(templates: Templates, what: str, language: str, channel: ChannelNa
     else:
         text = part("email.txt")
         wording = Wording(text, _subject(part("subject.txt")), templates.email_html(language, text))
-    return Mold(channel, language, wording, is_discreet=what == DISCREET)
+    return Mold(channel, language, wording, slots_in(wording), is_discreet=what == DISCREET)
 
 
 def _inert(value: object) -> object:

@@ -39,7 +39,7 @@ class BadKeyFile(Exception):
     """The key file is missing, readable by others, or not made by `sos key new`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: thousands are made every second
 class Place:
     """Where a sealed value lives; moved anywhere else it does not open."""
 
@@ -72,9 +72,10 @@ def _seal(cipher: AESGCM, clear: bytes, place: Place) -> bytes:
     return nonce + cipher.encrypt(nonce, clear, place.bytes)
 
 
-def _unseal(cipher: AESGCM, sealed: bytes, place: Place) -> bytes:
+def _unseal(cipher: AESGCM, sealed: bytes, place: Place, *, after: int = 0) -> bytes:
+    begins = after + NONCE_BYTES
     try:
-        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.bytes)
+        return cipher.decrypt(sealed[after:begins], sealed[begins:], place.bytes)
     except (InvalidTag, ValueError) as wrong:
         raise CannotOpen from wrong
 
@@ -141,7 +142,7 @@ class KeyFile:
         self._current = max(keys)
         self._first = min(keys)
         self._ciphers = {number: AESGCM(self._derive(number, "seal")) for number in keys}
-        self._mac_keys: dict[tuple[int, str], bytes] = {}  # made once: a fan-out asks for four links a message
+        self._macs: dict[tuple[int, str], hashlib.blake2b] = {}  # keyed once: a fan-out asks for five links a message
 
     @classmethod
     def read(cls, path: Path) -> "KeyFile":
@@ -183,17 +184,20 @@ class KeyFile:
         """Raises CannotOpen."""
         if not sealed or sealed[0] not in self._ciphers:
             raise CannotOpen
-        return _unseal(self._ciphers[sealed[0]], sealed[1:], place)
+        return _unseal(self._ciphers[sealed[0]], sealed, place, after=1)
 
     def index(self, kind: str, value: str) -> bytes:
         """A blind index: equal values are found, nothing is learnt without the key file (first key, for ever)."""
         return hmac.digest(self._derive(self._first, f"index/{kind}"), value.encode(), "sha256")[:16]
 
     def _mac(self, number: int, purpose: str, data: bytes) -> bytes:
-        key = self._mac_keys.get((number, purpose))
-        if key is None:
-            key = self._mac_keys[number, purpose] = self._derive(number, f"mac/{purpose}")
-        return hashlib.blake2b(data, key=key, digest_size=32).digest()  # RFC 7693, 2.9
+        keyed = self._macs.get((number, purpose))
+        if keyed is None:
+            key = self._derive(number, f"mac/{purpose}")
+            keyed = self._macs[number, purpose] = hashlib.blake2b(key=key, digest_size=32)  # RFC 7693, 2.9
+        hashed = keyed.copy()
+        hashed.update(data)
+        return hashed.digest()
 
     def link(self, purpose: str, number: int) -> str:
         """A token of 24 characters for row `number`, good for one purpose only."""

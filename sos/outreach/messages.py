@@ -17,7 +17,7 @@ from sos.messages import DISCREET, FIRST_TAP, SEEN_TAP, Letterbox, Links, Mold, 
 from sos.outreach import store
 from sos.outreach.store import RecipientRow
 from sos.runtime import Runtime
-from sos.texts import LANGUAGES, moment
+from sos.texts import LANGUAGES, TURNING, moment
 
 SMS_NAME_UNITS = 60  # of UTF-16: where an SMS has to cut a name
 # As long as a contact's own words can become, and in letters that cost the whole SMS its short alphabet, so that a
@@ -86,13 +86,10 @@ class Writing:
         key = (due.language, due.channel, is_discreet, country, fallback)
         mold = self._molds.get(key) or self._molds.setdefault(key, self._mold(*key))
         link = self._links.sign(due.id)
-        own = {
-            **names_for(self._runtime, row, due.language, due.channel),
-            "link": link,
-            "code": self._links.code(due.id) if due.channel is ChannelName.SMS else "",
-            "deadline": moment(self._action.deadline_at, ZoneInfo(row.time_zone), due.language),
-            "reference": link,
-        }
+        own = names_for(self._runtime, row, due.language, due.channel)
+        own["link"] = own["reference"] = link
+        own["code"] = self._links.code(due.id) if due.channel is ChannelName.SMS else ""
+        own["deadline"] = moment(self._action.deadline_at, ZoneInfo(row.time_zone), due.language)
         buttons = self._buttons(due, link, is_discreet=is_discreet)
         return mold.fill(
             letterbox(self._runtime, row), own, links=self._links, buttons=buttons,
@@ -135,9 +132,10 @@ def letterbox(runtime: Runtime, row: RecipientRow) -> Letterbox:
 
 
 def names_for(runtime: Runtime, row: RecipientRow, language: str, channel: ChannelName) -> dict[str, str]:
-    """What a recipient is called, and her organisation as it writes itself in this language."""
-    person = open_person(runtime.keys, row.contact_id, row.contact_sealed)
-    organisation = name_in(open_names(runtime.keys, row.member_id, row.member_sealed), language)
+    """What a recipient is called, and her organisation as it writes itself in this language; neither turns a line."""
+    person = TURNING.sub("", open_person(runtime.keys, row.contact_id, row.contact_sealed))
+    names = open_names(runtime.keys, row.member_id, row.member_sealed)
+    organisation = TURNING.sub("", name_in(names, language))
     if channel is ChannelName.SMS:
         person, organisation = shorten(person), shorten(organisation)
     return {"name": person, "organisation": organisation}

@@ -96,6 +96,7 @@ def test_a_spliced_mail_says_what_the_standard_library_would_have_written(
     for kind in ("plain", "html"):
         assert body(mine, kind) == body(theirs, kind)
     assert spliced.content.isascii()
+    assert b"\n." not in spliced.content  # and so no dot has to be doubled on the way
     assert max(map(len, spliced.content.split(b"\r\n"))) <= 998
     assert max(map(len, spliced.content.partition(b"\r\n\r\n")[2].split(b"\r\n"))) <= 78
     assert b"\n" not in spliced.content.replace(b"\r\n", b"")
