@@ -1,6 +1,6 @@
 """PostgreSQL: the pool, the migrations, and rows parsed into types on their way in."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, LiteralString, TypeVar, cast
@@ -79,6 +79,16 @@ async def plain_rows(conn: Connection, kind: Callable[..., T], query: LiteralStr
     async with conn.cursor(binary=True, row_factory=args_row(kind)) as cursor:
         await cursor.execute(query, params)
         return await cursor.fetchall()
+
+
+def array(values: Iterable[int] | Iterable[str]) -> str:
+    """An array as PostgreSQL reads it, for those that are written by the thousand: psycopg takes ten times as long."""
+    return "{" + ",".join([str(one) if isinstance(one, int) else _quoted(one) for one in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 async def value(conn: Connection, query: LiteralString, /, **params: object) -> Any:

@@ -1,6 +1,7 @@
 """A delivery: one message to one recipient by one channel, its states, and what each outcome asks for."""
 
 import re
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ EXPIRED = "expired"
 MISCONFIGURED = "misconfigured"
 UNCONFIRMED = "unconfirmed"
 UNRENDERABLE = "unrenderable"
+ATTEMPT_BITS = 62
 
 
 class Purpose(StrEnum):
@@ -124,6 +126,11 @@ class Settlement:
     closes_channel: bool = False
 
 
+def new_attempt() -> int:
+    """The number of an attempt, drawn by whoever makes it: so it is known also where the database's answer is lost."""
+    return secrets.randbits(ATTEMPT_BITS)
+
+
 class HoldScope(StrEnum):
     """What a hold can stop."""
 
@@ -168,7 +175,8 @@ def after(due: Due, attempt: int, result: Result, now: datetime) -> Settlement:
     )  # fmt: skip
     match result:
         case Accepted(provider_id):
-            return replace(tried, state=DeliveryState.ACCEPTED, provider_id=provider_id)
+            tried.state, tried.provider_id = DeliveryState.ACCEPTED, provider_id
+            return tried
         case Refused(reason) if reason.startswith(POLICY) and tried.attempts < POLICY_TRIES:
             return _queue_again(due, replace(tried, reason=reason, due_at=now + POLICY_PAUSE))
         case Refused(reason):

@@ -10,7 +10,7 @@ from sos import journal
 from sos.jobs import Record
 from sos.ledger import steps as ledger_steps
 from sos.ledger import store as ledger
-from sos.ledger.delivery import DeliveryState, Due, Settlement, why_stop
+from sos.ledger.delivery import DeliveryState, Due, Settlement, new_attempt, why_stop
 from sos.outreach import by_hand_store
 from sos.staff.staff import Person
 
@@ -53,7 +53,7 @@ def after_call(due: Due, attempt: int, heard: Heard, now: datetime) -> Settlemen
 async def take(record: Record, person: Person, delivery: int, now: datetime) -> None:
     """This person makes this call. Raises NotYours."""
     async with record.step() as step:
-        if not await by_hand_store.take(step.conn, delivery, person.id, now):
+        if not await by_hand_store.take(step.conn, delivery, person.id, new_attempt(), now):
             raise NotYours
 
 

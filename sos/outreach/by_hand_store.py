@@ -8,7 +8,8 @@ from uuid import UUID
 from channels.base import ChannelName
 from sos.database import Connection, row, rows, run
 from sos.ledger.delivery import Due
-from sos.ledger.leaving_store import DUE, may_leave
+from sos.ledger.leaving_store import may_leave
+from sos.ledger.settling_store import DUE
 
 TAKEN_FOR = timedelta(hours=2)  # then somebody else may take it
 
@@ -72,19 +73,19 @@ async def find_taken(conn: Connection, delivery: int, person: UUID, now: datetim
     )  # fmt: skip
 
 
-async def take(conn: Connection, delivery: int, person: UUID, now: datetime) -> bool:
+async def take(conn: Connection, delivery: int, person: UUID, attempt: int, now: datetime) -> bool:
     """The claim: with every condition of whatever leaves, and only where nobody else has it."""
     return await run(
         conn,
         """
-        UPDATE deliveries d SET taken_by = %(person)s, marked_at = %(now)s, attempt = nextval('delivery_attempts')
+        UPDATE deliveries d SET taken_by = %(person)s, marked_at = %(now)s, attempt = %(attempt)s
         WHERE d.id = (
             SELECT d.id FROM deliveries d WHERE d.id = %(id)s AND """ + _LEAVES + """
               AND (d.taken_by IS NULL OR d.taken_by = %(person)s OR d.marked_at < %(stale)s)
             FOR UPDATE
         )
         """,
-        channel=ChannelName.BY_HAND, person=person, now=now, id=delivery, stale=now - TAKEN_FOR,
+        channel=ChannelName.BY_HAND, person=person, attempt=attempt, now=now, id=delivery, stale=now - TAKEN_FOR,
     ) == 1  # fmt: skip
 
 

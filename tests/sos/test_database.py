@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from sos.database import (
     SchemaBehind,
+    array,
     connect,
     migrate,
     migrations,
@@ -46,6 +47,14 @@ async def test_rows_are_parsed_into_types_with_enums_and_tuples(database_url: st
         assert await value(conn, "SELECT 1 WHERE false") is None
         with pytest.raises(ValidationError):
             await row(conn, Thing, "SELECT 'blue' AS colour, ARRAY[1] AS sizes")
+
+
+async def test_arrays_arrive_as_they_were_written(database_url: str) -> None:
+    texts = ["", "plain", 'a "quote"', "back\\slash", "{a,b}", "NULL", " a , b ", "ñ حقوق 🖋", "line\nbreak"]
+    async with connect(database_url) as conn:
+        assert await value(conn, "SELECT %(texts)s::text[]", texts=array(texts)) == texts
+        assert await value(conn, "SELECT %(ids)s::bigint[]", ids=array([1, -2, 2**62])) == [1, -2, 2**62]
+        assert await value(conn, "SELECT %(none)s::bigint[]", none=array(list[int]())) == []
 
 
 async def test_a_statement_tells_how_many_rows_it_changed(database_url: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from channels.base import Accepted, ChannelName, Refused, Result, Unconfirmed
 from sos.ledger import leaving_store, steps, watching_store
-from sos.ledger.delivery import after
+from sos.ledger.delivery import after, new_attempt
 from sos.ledger.watching_store import Flow
 from tests.story import Reached, Story
 
@@ -18,8 +18,9 @@ async def send(story: Story, channel: ChannelName, result: Result) -> None:
     """Let everything leave by a channel that is due, with one outcome for all."""
     due = await story.looks(channel)
     async with story.runtime.record.step() as step:
-        attempt, _ = await leaving_store.mark(
-            step.conn, channel, [one.id for one in due], now=story.now, until=story.now + timedelta(minutes=1)
+        attempt = new_attempt()
+        await leaving_store.mark(
+            step.conn, channel, attempt, [one.id for one in due], now=story.now, until=story.now + timedelta(minutes=1)
         )
         outcomes = [after(one, attempt, result, story.now) for one in due]
         await steps.settle(step.conn, outcomes, channel, story.now)

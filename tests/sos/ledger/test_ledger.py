@@ -20,7 +20,7 @@ from channels.base import (
 )
 from sos.database import Connection, connect, run, value
 from sos.ledger import hold_store, leaving_store, settling_store, steps, store
-from sos.ledger.delivery import Delivery, DeliveryState, Due, HoldScope, after
+from sos.ledger.delivery import Delivery, DeliveryState, Due, HoldScope, after, new_attempt
 from sos.members.member import StopReason
 from tests import make
 from tests.make import ACTION
@@ -57,7 +57,8 @@ async def look(conn: Connection, channel: ChannelName = EMAIL, now: datetime = N
 async def mark(conn: Connection, due: list[Due], now: datetime = NOW) -> Marked:
     """Mark what may leave of these."""
     ids = [one.id for one in due]
-    attempt, marked = await leaving_store.mark(conn, due[0].channel, ids, now=now, until=now + LEASE)
+    attempt = new_attempt()
+    marked = await leaving_store.mark(conn, due[0].channel, attempt, ids, now=now, until=now + LEASE)
     return Marked(attempt, [one for one in due if one.id in marked])
 
 
@@ -87,12 +88,31 @@ async def test_what_is_most_urgent_is_looked_at_first_and_by_itself(conn: Connec
     assert [one.id for one in await look(conn)] == [*earlier, *routine]
 
 
+async def test_one_statement_writes_what_was_accepted_forgets_its_attempt_and_marks_what_is_next(
+    conn: Connection,
+) -> None:
+    first, second = await plan_deliveries(conn, 2)
+    due = await look(conn)
+    begun, attempt = await mark(conn, due[:1]), new_attempt()
+    accepted = [after(begun.due[0], begun.attempt, Accepted("<1@sos.example>"), NOW)]
+    late = [after(due[1], 7, Accepted("of another attempt"), NOW)]
+    marked = await leaving_store.mark(
+        conn, EMAIL, attempt, [first, second], now=NOW, until=NOW + LEASE, accepted=accepted + late,
+        over=[begun.attempt],
+    )  # fmt: skip
+    assert marked == {second}  # the first has just been accepted, whatever was known when it was looked at
+    found = await find(conn, first)
+    assert (found.state, found.provider_id, found.settled_at) == (DeliveryState.ACCEPTED, "<1@sos.example>", NOW)
+    assert (await find(conn, second)).attempt == attempt
+    assert await value(conn, "SELECT array_agg(id) FROM attempts") == [attempt]
+
+
 async def test_what_is_marked_is_nobody_elses(conn: Connection) -> None:
     await plan_deliveries(conn, 3)
     due = await look(conn)
     first, second = await mark(conn, due[:2]), await mark(conn, due)
     assert [len(first.due), len(second.due)] == [2, 1]
-    assert second.attempt > first.attempt
+    assert second.attempt != first.attempt
     assert (await mark(conn, due)).due == []
     assert await look(conn) == []
 

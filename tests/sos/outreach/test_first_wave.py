@@ -9,7 +9,7 @@ from channels.base import Accepted, Busy, ChannelName, Refused, Result
 from sos.actions.action import Kind
 from sos.config import FirstWave
 from sos.ledger import hold_store, leaving_store, steps
-from sos.ledger.delivery import HoldScope, after
+from sos.ledger.delivery import HoldScope, after, new_attempt
 from sos.ledger.pausing import resume
 from sos.outreach.plan import Verdict, Wave, judge
 from sos.outreach.waves import judge_waves
@@ -46,8 +46,9 @@ async def settle(story: Story, *results: Result) -> None:
     """A worker sends what it may, and these are the outcomes."""
     due = (await story.looks(EMAIL))[: len(results)]
     async with story.runtime.record.step() as step:
-        attempt, marked = await leaving_store.mark(
-            step.conn, EMAIL, [one.id for one in due], now=story.now, until=story.now
+        attempt = new_attempt()
+        marked = await leaving_store.mark(
+            step.conn, EMAIL, attempt, [one.id for one in due], now=story.now, until=story.now
         )
         assert len(marked) == len(results)
         outcomes = [after(one, attempt, result, story.now) for one, result in zip(due, results, strict=True)]

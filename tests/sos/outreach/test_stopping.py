@@ -4,7 +4,7 @@ import asyncio
 
 from channels.base import ChannelName
 from sos.ledger import leaving_store
-from sos.ledger.delivery import Due
+from sos.ledger.delivery import Due, new_attempt
 from sos.members.store import is_suppressed
 from sos.messages import Links
 from tests.story import Reached, Story
@@ -24,8 +24,9 @@ async def look(story: Story) -> list[Due]:
 async def mark(story: Story, due: list[Due]) -> set[int]:
     """What it would be let to send of this."""
     async with story.runtime.record.step() as step:
-        _, marked = await leaving_store.mark(step.conn, EMAIL, [one.id for one in due], now=story.now, until=story.now)
-        return marked
+        return await leaving_store.mark(
+            step.conn, EMAIL, new_attempt(), [one.id for one in due], now=story.now, until=story.now
+        )
 
 
 async def unsubscribe_path(story: Story, contact: Reached) -> str:
