@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -18,7 +19,7 @@ from channels.base import Busy, Channel, ChannelName, Message, Refused, Result, 
 from channels.segments import segments
 from sos.database import Connection
 from sos.ledger import leaving_store, settling_store, steps, turn_store
-from sos.ledger.delivery import POLICY, REMEMBERED, Due, Settlement, after, closes_channel
+from sos.ledger.delivery import POLICY, REMEMBERED, DeliveryState, Due, Settlement, after, closes_channel, new_attempt
 from sos.ledger.money import spend
 from sos.runtime import Runtime
 from workers.going import finish, wait
@@ -37,7 +38,7 @@ LAST_WORDS_SECONDS = 4.0
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: thousands are made every second
 class Handed:
     """A delivery that was marked under an attempt."""
 
@@ -56,6 +57,8 @@ class GivesBack(Protocol):
 class Dispatcher:
     """The loop of one channel in one worker. `wake` makes it look at once instead of at the next poll.
 
+    `through` is set whenever all that it had sent is settled, and nothing more may leave.
+
     What is flying, and what has landed and is not written yet, outlives a lost connection to the database.
     """
 
@@ -64,6 +67,7 @@ class Dispatcher:
     renderers: Renderers
     stop: asyncio.Event
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    through: asyncio.Event = field(default_factory=asyncio.Event)
     flying: dict[int, Handed] = field(default_factory=dict[int, Handed])
     landed: list[Settlement] = field(default_factory=list[Settlement])
     doubtful: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
@@ -71,6 +75,7 @@ class Dispatcher:
     _sending: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _ahead: LookAhead = field(init=False)
     _by_policy: deque[bool] = field(default_factory=lambda: deque[bool](maxlen=REMEMBERED))
+    _writing: int = 0  # so many of what has landed are in the commit that is under way
     _rest: float = 0.0
     _rests_until: float = 0.0
     _renewed_at: float = 0.0
@@ -90,11 +95,10 @@ class Dispatcher:
             ) as conn:
                 await self._hear_of_silence(conn)
                 while not self.stop.is_set():
-                    is_nudged = self.wake.is_set()
-                    self.wake.clear()
-                    if not self._is_resting:
-                        await self._ahead.look(conn, is_nudged=is_nudged)
+                    if self.wake.is_set():
+                        await self._look(conn)  # first: something more urgent may have come
                     await self._turn_over(conn)
+                    await self._look(conn)  # what was handed over is on the wire meanwhile
                     await self._wait()
                 await self._last_words(conn)
         except asyncio.CancelledError:
@@ -102,6 +106,13 @@ class Dispatcher:
             raise
         finally:
             await self._ahead.forget()
+
+    async def _look(self, conn: Connection) -> None:
+        """Look ahead, at once where somebody says that there is something new."""
+        is_nudged = self.wake.is_set()
+        self.wake.clear()
+        if not self._is_resting:
+            await self._ahead.look(conn, is_nudged=is_nudged)
 
     async def _hear_of_silence(self, conn: Connection) -> None:
         """Whoever sent before us may have been asked to be silent."""
@@ -119,22 +130,29 @@ class Dispatcher:
         self._news.clear()
         began = time.monotonic()
         room = 0 if self._is_resting else min(self._size, self.channel.in_flight - len(self.flying))
-        chosen = [one for one in self._ahead.take(room) if one.due.id not in self.flying]
-        if not (chosen or self.landed):
-            return
         written, now = list(self.landed), self.runtime.clock()
-        attempt, marked = 0, set[int]()
+        self._writing = len(written)
+        ours = self.flying.keys() | {one.id for one in written}
+        chosen = [one for one in self._ahead.take(room) if one.due.id not in ours]
+        if not (chosen or written):
+            return
+        accepted = [one for one in written if one.state is DeliveryState.ACCEPTED]
+        others = [one for one in written if one.state is not DeliveryState.ACCEPTED]
+        attempt, ids = new_attempt(), [one.due.id for one in chosen]
+        is_alone = not others and self.channel.name is not ChannelName.SMS  # a single statement is its own commit
         try:
-            async with conn.transaction():
-                await self._write(conn, written)
-                if chosen:
-                    ids = [one.due.id for one in chosen]
-                    attempt, marked = await leaving_store.mark(conn, self.channel.name, ids, now=now, until=now + LEASE)
-                    await self._spend(conn, [one for one in chosen if one.due.id in marked])
+            async with nullcontext() if is_alone else conn.transaction():
+                await self._write(conn, others)
+                marked = await leaving_store.mark(
+                    conn, self.channel.name, attempt, ids, now=now, until=now + LEASE, accepted=accepted,
+                    over=self._over(written),
+                )  # fmt: skip
+                await self._spend(conn, [one for one in chosen if one.due.id in marked])
         except BaseException:
-            if marked:
-                self.doubtful[attempt] = marked  # the commit may have been lost, or only its answer
+            self.doubtful[attempt] = set(ids)  # the commit may have been lost, or only its answer
             raise
+        finally:
+            self._writing = 0
         self.landed = self.landed[len(written) :]
         if chosen and not marked:
             await self._ahead.start_over(conn)  # a hold, a recall, or others were faster
@@ -143,6 +161,8 @@ class Dispatcher:
             await self._settle(conn)
             return
         self._hand_over([one for one in chosen if one.due.id in marked], attempt)
+        if not (self.flying or self.landed):
+            self.through.set()
 
     async def _spend(self, conn: Connection, leaving: Sequence[Prepared]) -> None:
         if self.channel.name is not ChannelName.SMS:
@@ -160,6 +180,7 @@ class Dispatcher:
         await self._renew(conn, at_once=True)
         async with conn.transaction():
             await self._write(conn, written)
+            await settling_store.forget_attempts(conn, self._over(written))
             for attempt, ids in self.doubtful.items():
                 await settling_store.release(conn, attempt, ids)
             await settling_store.forget_attempts(conn, self.doubtful.keys())
@@ -173,8 +194,10 @@ class Dispatcher:
         if self._silence:
             await turn_store.keep_silence(conn, self.channel.name, self._silence)
             self._silence = None
-        still = {handed.attempt for handed in self.flying.values()}
-        await settling_store.forget_attempts(conn, {one.attempt for one in settlements} - still)
+
+    def _over(self, settlements: Sequence[Settlement]) -> set[int]:
+        """The attempts of which nothing flies any more once these are written."""
+        return {one.attempt for one in settlements} - {handed.attempt for handed in self.flying.values()}
 
     async def _renew(self, conn: Connection, *, at_once: bool = False) -> None:
         """Say that we are there, and still wait however slow the provider is."""
@@ -220,7 +243,7 @@ class Dispatcher:
             self._by_policy.clear()
         self.landed.append(settled)
         self._mind_the_provider(result)
-        if len(self.landed) >= self._size or not self.flying:
+        if len(self.landed) - self._writing >= self._size or not self.flying:
             self._news.set()
 
     def _mind_the_provider(self, result: Result) -> None:
@@ -244,7 +267,7 @@ class Dispatcher:
             await wait(self.stop, POLL_SECONDS)
         elif self._ahead.is_empty and not (self.flying or self.landed):
             await wait(self.wake, POLL_SECONDS)
-        elif len(self.flying) >= self._size or not self._ahead.is_ready:
+        elif self.channel.in_flight - len(self.flying) < self._size or not self._ahead.is_ready:
             await wait(self._news, GATHER_SECONDS if self.landed else POLL_SECONDS)
 
     async def _last_words(self, conn: Connection) -> None:

@@ -15,19 +15,20 @@ from workers.preparing import Prepared, prepare
 from workers.rendering import Renderers
 
 AT_HAND = 2  # blocks: one that is being sent and one that is being made ready
+FIRST_PART = 64  # of a block for which the sender waits already
 FRESH_SECONDS = 10.0  # for so long a message may lie ready: names and addresses are corrected meanwhile
 LOOK_AROUND_SECONDS = 0.5  # how long something new may go unseen when no notification came
 
 
 @dataclass(eq=False)
 class Block:
-    """Rows of one urgency that were looked at together, and the messages that are made of them."""
+    """Rows of one urgency that were looked at together, and the messages that are made of them, part by part."""
 
     number: int
     urgency: int
     ready: deque[Prepared] = field(default_factory=deque[Prepared])
     preparing: asyncio.Task[None] | None = None
-    is_prepared: bool = False
+    is_prepared: bool = False  # all of it, or it has failed
     prepared_at: float = 0.0
 
     @property
@@ -56,7 +57,7 @@ class LookAhead:
     @property
     def is_ready(self) -> bool:
         """Whether there is something to take, or a failure to be told of."""
-        return bool(self._blocks) and self._blocks[0].is_prepared
+        return bool(self._blocks) and (self._blocks[0].is_prepared or bool(self._blocks[0].ready))
 
     async def look(self, conn: Connection, *, is_nudged: bool) -> None:
         """Begin to make ready what leaves next; nudged, at once, otherwise as often as is reasonable."""
@@ -73,11 +74,11 @@ class LookAhead:
         taken: list[Prepared] = []
         while self.is_ready and len(taken) < most:
             block = self._blocks[0]
-            if block.preparing:
+            if block.preparing and block.preparing.done():
                 block.preparing.result()
             while block.ready and len(taken) < most:
                 taken.append(block.ready.popleft())
-            if not block.ready:
+            if block.is_prepared and not block.ready:
                 self._spent.append(self._blocks.popleft().number)
         return taken
 
@@ -113,17 +114,21 @@ class LookAhead:
         if not found:
             self._found_nothing_at = now
             return
+        self._found_nothing_at = 0.0
         number, due = found
         if not due:  # somebody was faster, between two looks
             self._spent.append(number)
             return
         block = Block(number, due[0].urgency)
-        block.preparing = asyncio.create_task(self._prepare(block, due))
+        parts = [due] if self._blocks else [due[:FIRST_PART], due[FIRST_PART:]]
+        block.preparing = asyncio.create_task(self._prepare(block, parts))
         self._blocks.append(block)
 
-    async def _prepare(self, block: Block, due: Sequence[Due]) -> None:
+    async def _prepare(self, block: Block, parts: Sequence[Sequence[Due]]) -> None:
         try:
-            block.ready.extend(await prepare(self.runtime, self.channel, self.renderers, due))
+            for part in parts:
+                block.ready.extend(await prepare(self.runtime, self.channel, self.renderers, part))
+                self.news.set()
         finally:
             block.is_prepared, block.prepared_at = True, time.monotonic()
             self.news.set()

@@ -55,13 +55,14 @@ async def work(
     runtime: Runtime, channels: Channels, stop: asyncio.Event, *, jobs: Jobs = JOBS, renderers: Renderers = RENDERERS
 ) -> None:
     """Run every part until asked to stop; then each has a few seconds to finish what it holds."""
-    dispatchers = [Dispatcher(runtime, channel, renderers, stop) for channel in channels.values()]
+    through = asyncio.Event()
+    dispatchers = [Dispatcher(runtime, channel, renderers, stop, through=through) for channel in channels.values()]
     wakes = [dispatcher.wake for dispatcher in dispatchers]
     parts: dict[str, Part] = {
         "bells": partial(answer_bells, runtime, jobs, stop),
         "sweep": Sweep(runtime, jobs, stop).run,
         "tidy": partial(tidy, runtime, stop),
-        "waves": partial(watch_waves, runtime, stop),
+        "waves": partial(watch_waves, runtime, stop, through),
         "listen": partial(listen, runtime.settings.database_url, wakes, stop),
         **{dispatcher.channel.name: dispatcher.run for dispatcher in dispatchers},
     }

@@ -13,7 +13,7 @@ from channels.base import Accepted, Busy, ChannelName, Message, Unconfirmed
 from channels.email import EmailChannel
 from sos.database import Connection, connect, run, value
 from sos.ledger import leaving_store, turn_store
-from sos.ledger.delivery import Due
+from sos.ledger.delivery import Due, new_attempt
 from sos.runtime import Runtime
 from tests.make import plan_deliveries
 from tests.providers import MailSink
@@ -55,7 +55,7 @@ async def test_an_sms_is_looked_for_from_when_it_first_left_however_often_nobody
     for later in (timedelta(hours=1), timedelta(hours=2)):  # its provider could not be asked, and it was put off
         now = left_at + later
         await run(conn, "UPDATE deliveries SET state = 'queued', due_at = %(now)s, expires_at = 'infinity'", now=now)
-        await leaving_store.mark(conn, SMS, [planned], now=now, until=now + dispatch.LEASE)
+        await leaving_store.mark(conn, SMS, new_attempt(), [planned], now=now, until=now + dispatch.LEASE)
         assert await value(conn, "SELECT marked_at FROM deliveries") == left_at
 
 
@@ -138,11 +138,11 @@ async def test_what_was_marked_by_a_process_that_was_then_stopped_for_long_does_
     await plan_deliveries(conn, 100)
     channel, real, marks = KeepingChannel(), leaving_store.mark, list[set[int]]()
 
-    async def mark_and_be_stopped(*given: object, **named: object) -> tuple[int, set[int]]:
-        attempt, marked = await real(*given, **named)  # type: ignore[arg-type]
+    async def mark_and_be_stopped(*given: object, **named: object) -> set[int]:
+        marked = await real(*given, **named)  # type: ignore[arg-type]
         marks.append(marked)
         monkeypatch.setattr(dispatch, "LEASE", timedelta() if len(marks) == 1 else lease)
-        return attempt, marked
+        return marked
 
     lease = dispatch.LEASE
     monkeypatch.setattr(leaving_store, "mark", mark_and_be_stopped)
@@ -208,7 +208,8 @@ async def test_after_an_outage_nobody_takes_up_what_others_may_still_write(
     await plan_deliveries(conn, 3)
     due = await look(conn, runtime, ChannelName.EMAIL)
     long_ago = runtime.clock() - timedelta(minutes=1)
-    await leaving_store.mark(conn, ChannelName.EMAIL, [one.id for one in due], now=runtime.clock(), until=long_ago)
+    ids = [one.id for one in due]
+    await leaving_store.mark(conn, ChannelName.EMAIL, new_attempt(), ids, now=runtime.clock(), until=long_ago)
     monkeypatch.setattr(sweep, "OTHERS_WRITE_SECONDS", 1.0)
     monkeypatch.setattr(sweep, "TIDY_EVERY_SECONDS", 0.2)
     taken = [await runtime.record.pool.getconn() for _ in range(runtime.record.pool.max_size)]

@@ -16,7 +16,7 @@ import pytest
 from channels.base import Accepted, Busy, ChannelName, Message, Misconfigured, Refused, Result, Unconfirmed
 from channels.email import EmailChannel
 from sos.database import Connection, run, value
-from sos.ledger import hold_store, steps, store
+from sos.ledger import hold_store, leaving_store, steps, store
 from sos.ledger.delivery import Due, HoldScope
 from sos.runtime import Runtime
 from tests.make import ACTION, make_runtime, plan_deliveries
@@ -31,6 +31,7 @@ from tests.workers.sending import (
     until_states,
     write_plainly,
 )
+from workers import dispatch
 from workers.dispatch import LEASE, Dispatcher
 from workers.going import DATABASE_LOST
 
@@ -95,7 +96,7 @@ async def test_life_overtakes_two_thousand_routine_rows_that_are_queued(runtime:
         await until(has_left)
         first, last = channel.sent.index(urgent[0]), max(channel.sent.index(each) for each in urgent)
     assert first - at <= 2 * channel.in_flight
-    assert last - first < len(urgent) + channel.in_flight  # what was on the wire already
+    assert last - first < len(urgent) + 2 * channel.in_flight  # what was on the wire already, and what came next
 
 
 async def test_nothing_leaves_by_a_channel_that_is_held_until_it_is_lifted(runtime: Runtime, conn: Connection) -> None:
@@ -262,10 +263,10 @@ async def test_a_sender_that_loses_its_turn_sends_no_more_and_another_goes_on(
         await run(conn, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
         with pytest.raises(psycopg.OperationalError):
             await asyncio.wait_for(losing, 10)
-        left = len(first.sent)
+        marked = {*first.sent, *loser.flying}  # while it had its turn
         async with dispatching(loser):  # begun again, it writes what it knows and waits for its turn
             await until_states(conn, {"accepted": 100})
-    assert len(first.sent) == left
+    assert marked.issuperset(first.sent)
     assert Counter(first.sent + second.sent) == Counter(planned)
 
 
@@ -316,6 +317,62 @@ async def test_a_refusal_is_settled_and_its_neighbours_go_on(runtime: Runtime, c
     async with dispatching(dispatcher(runtime, channel)):
         await until_states(conn, {"accepted": 90, "refused": 10})
     assert await value(conn, "SELECT count(*) FROM suppressions WHERE reason = 'bounced'") == 10
+
+
+async def test_one_half_flies_while_the_other_is_written(
+    runtime: Runtime, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "POLL_SECONDS", 4.0)
+    await plan_deliveries(conn, 500)
+    channel = KeepingChannel(in_flight=64, pause=60)
+    sender, most = dispatcher(runtime, channel), 0
+
+    async def all_fly() -> bool:
+        nonlocal most
+        most = max(most, len(sender.flying))
+        return most == 64 and bool(await value(conn, "SELECT count(*) = 64 FROM deliveries WHERE state = 'marked'"))
+
+    async with dispatching(sender):
+        async with asyncio.timeout(3):  # without waiting for the next poll
+            await until(all_fly)
+        await asyncio.sleep(0.3)
+        assert len(sender.flying) == 64  # and no more: so many are uncertain after a crash
+        assert await value(conn, "SELECT array_agg(cardinality(deliveries)) FROM attempts") == [32, 32]
+
+
+async def test_whoever_judges_first_waves_is_told_when_all_is_settled(runtime: Runtime, conn: Connection) -> None:
+    await plan_deliveries(conn, 40)
+    sender = dispatcher(runtime, KeepingChannel(pause=0.002))
+    async with dispatching(sender), asyncio.timeout(10):
+        await sender.through.wait()
+        assert await states(conn) == {"accepted": 40}
+
+
+@pytest.mark.parametrize("name", [ChannelName.EMAIL, TELEGRAM])
+async def test_marks_whose_answer_was_lost_are_taken_back_as_if_they_had_not_been(
+    runtime: Runtime, conn: Connection, monkeypatch: pytest.MonkeyPatch, name: ChannelName
+) -> None:
+    planned = await plan_deliveries(conn, 20, channel=name)
+    channel, real, lost = KeepingChannel(name), leaving_store.mark, list[set[int]]()
+
+    async def mark_and_lose_the_answer(*given: object, **named: object) -> set[int]:
+        marked = await real(*given, **named)  # type: ignore[arg-type]
+        if marked and not lost:
+            lost.append(marked)
+            raise psycopg.OperationalError
+        return marked
+
+    monkeypatch.setattr(leaving_store, "mark", mark_and_lose_the_answer)
+    sender = dispatcher(runtime, channel)
+    with pytest.raises(psycopg.OperationalError):
+        await asyncio.wait_for(sender.run(), 10)
+    assert lost == [set(planned)]
+    assert await states(conn) == {"marked": 20}
+    async with dispatching(sender):
+        await until_states(conn, {"accepted": 20})
+    assert channel.sent == planned
+    assert await value(conn, "SELECT max(unconfirmed) FROM deliveries") == 0
+    assert await value(conn, "SELECT count(*) FROM attempts") == 0
 
 
 @pytest.mark.parametrize("name", [ChannelName.EMAIL, TELEGRAM])

@@ -22,11 +22,15 @@ class Watched:
     def __init__(self, failures: int = 0) -> None:
         self.rendered: list[int] = []
         self.failures = failures
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
 
     async def __call__(self, runtime: Runtime, conn: Connection, deliveries: Sequence[Due]) -> Mapping[int, Message]:
         if self.failures:
             self.failures -= 1
             raise psycopg.OperationalError
+        if self.rendered:
+            await self.goes_on.wait()
         self.rendered += [one.id for one in deliveries]
         return await write_plainly(runtime, conn, deliveries)
 
@@ -47,6 +51,20 @@ async def test_the_next_block_is_made_ready_while_the_first_is_still_being_sent(
     async with dispatching(sender(runtime, channel, watched)):
         await until(is_ahead)
         assert set(planned[1024:]).isdisjoint(watched.rendered)  # and no further
+
+
+async def test_whoever_waits_for_the_first_of_many_does_not_wait_for_all_of_them(
+    runtime: Runtime, conn: Connection
+) -> None:
+    planned = await plan_deliveries(conn, 300)
+    channel, watched = KeepingChannel(), Watched()
+    watched.goes_on.clear()
+    async with dispatching(sender(runtime, channel, watched)):
+        await until_states(conn, {"accepted": lookahead.FIRST_PART, "queued": 300 - lookahead.FIRST_PART})
+        assert channel.sent == planned[: lookahead.FIRST_PART]
+        watched.goes_on.set()
+        await until_states(conn, {"accepted": 300})
+    assert watched.rendered == planned
 
 
 async def test_each_is_made_ready_once_and_leaves_in_order(runtime: Runtime, conn: Connection) -> None:
