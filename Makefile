@@ -24,8 +24,9 @@ up: $(EMBEDDED) ## Run SOS on this machine, with its own PostgreSQL and Valkey; 
 demo: $(DEV) ## Play the story from a report to a letter, with stand-ins for the providers, and count
 	@exec $(RUN) -m tests.demo $(ARGS)
 
-test: $(DEV) ## Run the tests (ARGS="-k vault -x")
-	@exec $(RUN) -m pytest $(ARGS)
+# Whole files go to two processes, each with servers of its own, in the order of the folders: the longest come first.
+test: $(DEV) ## Run the tests (ARGS="-k vault -x"; ARGS="-n 0" in one process)
+	@exec $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(DEV) ## Measure a fan-out beside others (ARGS="scale", "curve" or "pace" for the rest)
 	@exec $(RUN) -m tests.bench $(ARGS)

@@ -76,6 +76,7 @@ class Dispatcher:
     _ahead: LookAhead = field(init=False)
     _by_policy: deque[bool] = field(default_factory=lambda: deque[bool](maxlen=REMEMBERED))
     _writing: int = 0  # so many of what has landed are in the commit that is under way
+    _busy: int = 0  # so many in a row were put off
     _rest: float = 0.0
     _rests_until: float = 0.0
     _renewed_at: float = 0.0
@@ -130,16 +131,29 @@ class Dispatcher:
         self._news.clear()
         began = time.monotonic()
         room = 0 if self._is_resting else min(self._size, self.channel.in_flight - len(self.flying))
-        written, now = list(self.landed), self.runtime.clock()
-        self._writing = len(written)
-        ours = self.flying.keys() | {one.id for one in written}
+        ours = self.flying.keys() | {one.id for one in self.landed}
         chosen = [one for one in self._ahead.take(room) if one.due.id not in ours]
-        if not (chosen or written):
+        if not (chosen or self.landed):
             return
+        attempt = new_attempt()
+        marked = await self._exchange(conn, chosen, attempt)
+        if chosen and not marked:
+            await self._ahead.start_over(conn)  # a hold, a recall, or others were faster
+        if time.monotonic() - began > LEASE.total_seconds():
+            self.doubtful[attempt] = marked  # this process was stopped, and others have taken it up by now
+            await self._settle(conn)
+            return
+        self._hand_over([one for one in chosen if one.due.id in marked], attempt)
+        if not (self.flying or self.landed):
+            self.through.set()
+
+    async def _exchange(self, conn: Connection, chosen: Sequence[Prepared], attempt: int) -> set[int]:
+        """Write what has landed and mark what was chosen, nearly always in one statement; answer what may leave."""
+        written, ids, now = list(self.landed), [one.due.id for one in chosen], self.runtime.clock()
         accepted = [one for one in written if one.state is DeliveryState.ACCEPTED]
         others = [one for one in written if one.state is not DeliveryState.ACCEPTED]
-        attempt, ids = new_attempt(), [one.due.id for one in chosen]
-        is_alone = not others and self.channel.name is not ChannelName.SMS  # a single statement is its own commit
+        is_alone = not others and self.channel.name is not ChannelName.SMS  # a statement is a commit of its own
+        self._writing = len(written)
         try:
             async with nullcontext() if is_alone else conn.transaction():
                 await self._write(conn, others)
@@ -154,15 +168,7 @@ class Dispatcher:
         finally:
             self._writing = 0
         self.landed = self.landed[len(written) :]
-        if chosen and not marked:
-            await self._ahead.start_over(conn)  # a hold, a recall, or others were faster
-        if time.monotonic() - began > LEASE.total_seconds():
-            self.doubtful[attempt] = marked  # this process was stopped, and others have taken it up by now
-            await self._settle(conn)
-            return
-        self._hand_over([one for one in chosen if one.due.id in marked], attempt)
-        if not (self.flying or self.landed):
-            self.through.set()
+        return marked
 
     async def _spend(self, conn: Connection, leaving: Sequence[Prepared]) -> None:
         if self.channel.name is not ChannelName.SMS:
@@ -251,9 +257,11 @@ class Dispatcher:
         if isinstance(result, Busy) and result.wants_silence:
             self._silence = self.runtime.clock() + result.after
             self._rests_until = max(self._rests_until, time.monotonic() + result.after.total_seconds())
-        elif not isinstance(result, Busy):
+            return
+        self._busy = self._busy + 1 if isinstance(result, Busy) else 0
+        if not self._busy:
             self._rest = 0.0
-        elif not self.flying:
+        elif (self._busy >= self._size or not self.flying) and not self._is_resting:
             self._rest = min(max(1.0, 2 * self._rest), REST_SECONDS)
             self._rests_until = time.monotonic() + self._rest
 

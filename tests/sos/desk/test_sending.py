@@ -1,6 +1,6 @@
 """Pausing and going on, over real HTTP: anybody pauses; one or two let go on, as it was paused by."""
 
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 
@@ -86,8 +86,8 @@ async def test_after_a_restore_the_page_says_why_and_how_many_are_uncertain(stor
         ("everything", "x"),
         ("channel", "pigeon"),
         ("about", "x"),
-        ("about", str(uuid4())),
-        ("case", str(uuid4())),
+        ("about", str(UUID(int=7))),
+        ("case", str(UUID(int=7))),
         ("", ""),
     ],
 )

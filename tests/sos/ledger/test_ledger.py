@@ -149,7 +149,7 @@ async def test_a_purpose_that_nobody_here_can_render_is_not_looked_at(conn: Conn
     assert await leaving_store.look(conn, EMAIL, purposes=["letter"], now=NOW) is None
 
 
-@pytest.mark.parametrize("scope", set(HoldScope) - {HoldScope.WAVE, HoldScope.BUDGET})
+@pytest.mark.parametrize("scope", [one for one in HoldScope if one not in (HoldScope.WAVE, HoldScope.BUDGET)])
 async def test_a_hold_of_every_kind_stops_the_look_and_the_mark_until_it_is_lifted(
     conn: Connection, scope: HoldScope
 ) -> None:
