@@ -28,7 +28,7 @@ demo: $(DEV) ## Play the story from a report to a letter, with stand-ins for the
 test: $(DEV) ## Run the tests (ARGS="-k vault -x"; ARGS="-n 0" in one process)
 	@exec $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-bench: $(DEV) ## Measure a fan-out beside others (ARGS="scale", "curve" or "pace" for the rest)
+bench: $(DEV) ## Measure a fan-out beside others (ARGS="scale", "curve", "pace" or "life" for the rest)
 	@exec $(RUN) -m tests.bench $(ARGS)
 
 faults: $(DEV) ## Break everything in mid fan-out and judge by what arrived (N=10000, ARGS="--only zombie")

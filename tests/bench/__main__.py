@@ -1,4 +1,4 @@
-"""`make bench`: the comparison; `scale`, `curve` and `pace` measure the rest. Nothing is written but the table."""
+"""`make bench`: the comparison; `scale`, `curve`, `pace` and `life` measure the rest. Nothing is written but the table."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ from sos.bench.processes import ProcessFailed
 from sos.log import configure_log
 from tests.bench.commands import Broke, Skipped
 from tests.bench.comparison import compare, say
+from tests.bench.overtaking import ROUTINE, overtake
 from tests.bench.pace import keep_pace
 from tests.bench.scaling import draw_curve, scale
 
@@ -22,7 +23,7 @@ ROUNDS = 3
 def main() -> int:
     """Exit status 1 if something could not be measured at all."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("compare", "scale", "curve", "pace"), default="compare")
+    parser.add_argument("what", nargs="?", choices=("compare", "scale", "curve", "pace", "life"), default="compare")
     parser.add_argument(
         "--recipients", type=int, default=RECIPIENTS, help="of our largest run in a comparison or curve"
     )
@@ -48,6 +49,8 @@ def _measure(chosen: argparse.Namespace) -> Coroutine[Any, Any, list[str]]:
             return scale(chosen.most)
         case "curve":
             return draw_curve(chosen.recipients, chosen.rounds)
+        case "life":
+            return overtake(ROUTINE)
         case "pace":
             return keep_pace()
         case _:
