@@ -1,4 +1,4 @@
-"""`make bench`: the comparison; `scale`, `curve`, `pace` and `life` measure the rest. Nothing is written but the table."""
+"""`make bench`: the comparison; `scale`, `curve`, `pace` and `life` measure the rest. Only the table is written."""
 
 import argparse
 import asyncio
