@@ -121,21 +121,24 @@ async def resume_sending(request: web.Request) -> web.Response:
 async def _named(request: web.Request) -> tuple[HoldScope, str]:
     """What the form names, if it is there. Raises HTTPNotFound, BadForm."""
     form = await read_form(request, HoldForm)
-    scope = HoldScope(form.scope)
+    scope, target = HoldScope(form.scope), _id_in(form.target)
     known: Mapping[HoldScope, bool] = {
         HoldScope.EVERYTHING: form.target == "",
         HoldScope.CHANNEL: form.target in frozenset(ChannelName),
-        HoldScope.ABOUT: await _is_action(request, form.target),
+        HoldScope.ABOUT: target is not None and await _is_action(request, target),
     }
     if not known[scope]:
         raise web.HTTPNotFound
-    return scope, form.target
+    return scope, str(target or form.target)  # one spelling: a hold is compared by every mark, as the database reads it
 
 
-async def _is_action(request: web.Request, target: str) -> bool:
+def _id_in(target: str) -> UUID | None:
     try:
-        action_id = UUID(target)
+        return UUID(target)
     except ValueError:
-        return False
+        return None
+
+
+async def _is_action(request: web.Request, action_id: UUID) -> bool:
     async with runtime_of(request).record.reading() as conn:
         return await actions.find_action(conn, action_id) is not None

@@ -96,3 +96,15 @@ async def test_only_what_exists_can_be_paused(story: Story, scope: str, target: 
     await seat.read(PAGE)
     assert (await seat.send(f"{PAGE}/pause", scope=scope, target=target)).status in (400, 404)
     assert await story.count("holds") == 0
+
+
+@pytest.mark.parametrize("written", ["urn:uuid:{}", "{{{}}}", "{}"])
+async def test_however_an_action_is_written_only_its_own_messages_are_paused(story: Story, written: str) -> None:
+    await story.contact()
+    action_id = await story.launched()
+    seat = await story.seat(story.editor)
+    await seat.read(PAGE)
+    target = written.format(str(action_id).upper())
+    assert (await seat.send(f"{PAGE}/pause", scope="about", target=target)).status == 200
+    assert [one["target"] for one in await story.rows("SELECT target FROM holds")] == [str(action_id)]
+    assert await story.looks(ChannelName.EMAIL) == []
