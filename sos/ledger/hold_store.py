@@ -16,7 +16,8 @@ async def place_hold(
 ) -> bool:  # fmt: skip
     """Stop what the scope names (an id as text, a channel; '' for everything) until so many people resume it.
 
-    0: it is not resumed. Whoever was first stays in the record, but a person's hold takes the place of the service's.
+    0: it is not resumed. Whoever was first stays in the record, but a person's hold takes the place of the service's,
+    and a stop for good that of a pause.
     """
     return await run(
         conn,
@@ -26,7 +27,8 @@ async def place_hold(
         ON CONFLICT (scope, target) DO UPDATE
             SET reason = EXCLUDED.reason, placed_by = EXCLUDED.placed_by, placed_at = EXCLUDED.placed_at,
                 people_needed = EXCLUDED.people_needed
-            WHERE holds.placed_by IS NULL AND EXCLUDED.placed_by IS NOT NULL
+            WHERE holds.people_needed > 0
+              AND (EXCLUDED.people_needed = 0 OR holds.placed_by IS NULL AND EXCLUDED.placed_by IS NOT NULL)
         """,
         scope=scope, target=target, reason=reason, by=placed_by, now=now, people=people_needed,
     ) == 1  # fmt: skip

@@ -108,3 +108,18 @@ async def test_however_an_action_is_written_only_its_own_messages_are_paused(sto
     assert (await seat.send(f"{PAGE}/pause", scope="about", target=target)).status == 200
     assert [one["target"] for one in await story.rows("SELECT target FROM holds")] == [str(action_id)]
     assert await story.looks(ChannelName.EMAIL) == []
+
+
+async def test_what_was_paused_first_and_then_stopped_for_good_is_not_let_go_on(story: Story) -> None:
+    await story.contact()
+    action_id = await story.launched()
+    seat = await story.seat(story.editor)
+    await seat.read(f"/desk/action/{action_id}")
+    await seat.send(f"{PAGE}/pause", scope="about", target=str(action_id))
+    await story.stop(action_id)
+    assert GO_ON not in (await seat.read(PAGE)).text
+    for person in (story.owner, story.approver):
+        seat = await story.seat(person)
+        await seat.read(PAGE)
+        await seat.send(f"{PAGE}/resume", scope="about", target=str(action_id))
+    assert await story.count("holds") == 1
