@@ -118,7 +118,7 @@ async def end_queued(
 ) -> int:
     """End what is still queued about something (for one recipient, where given).
 
-    It waits for marks under way; what is marked may still leave, but is not tried again.
+    It waits for marks under way; what is marked may still leave, but neither that nor what has failed is tried again.
     """
     ended = await run(
         conn,
@@ -134,7 +134,7 @@ async def end_queued(
         conn,
         """
         UPDATE deliveries SET expires_at = least(expires_at, %(now)s)
-        WHERE about = %(about)s AND state = 'marked'
+        WHERE about = %(about)s AND state IN ('marked', 'failed', 'refused', 'unknown')
           AND (%(recipient)s::uuid IS NULL OR recipient_id = %(recipient)s::uuid)
         """,
         about=about, now=now, recipient=recipient_id,

@@ -159,7 +159,8 @@ async def count_dead(conn: Connection) -> int:
 async def try_again(conn: Connection, ids: Sequence[int], now: datetime) -> list[int]:
     """Queue anew what has ended so; what was stopped for good, has said stop or is over its time stays as it is.
 
-    Which were queued. Of an SMS that may have arrived the provider is asked first, as after a crash.
+    So does what another way, a colleague or an answer has settled since. Which were queued. Of an SMS that may have
+    arrived the provider is asked first, as after a crash.
     """
     found = await rows(
         conn,
@@ -167,7 +168,8 @@ async def try_again(conn: Connection, ids: Sequence[int], now: datetime) -> list
         """
         UPDATE deliveries d SET state = 'queued', reason = '', due_at = %(now)s, settled_at = NULL, attempts = 0,
             unconfirmed = CASE WHEN d.channel = 'sms' THEN d.unconfirmed ELSE 0 END
-        WHERE d.id = ANY(%(ids)s) AND d.state IN ('failed', 'refused', 'unknown') AND d.expires_at > %(now)s
+        """ + _DEAD + """
+          AND d.id = ANY(%(ids)s) AND d.expires_at > %(now)s
           AND NOT EXISTS (
               SELECT FROM addresses a JOIN suppressions s ON s.channel = a.channel AND s.value_index = a.value_index
               WHERE a.id = d.address_id

@@ -209,3 +209,32 @@ def test_the_time_that_is_left_follows_from_the_last_minute() -> None:
     assert quiet.minutes_left is None
     assert Flow(60, 61, 0, 0, 0, 0, 0, 0, None).minutes_left == 2
     assert Flow(60, 0, 0, 0, 0, 0, 0, 0, None).minutes_left is None
+
+
+async def test_an_old_list_writes_to_nobody_who_has_answered_since_or_was_set_aside(story: Story) -> None:
+    contact = await story.contact(by={EMAIL: "amina@example.org", SMS: "+254700000001"})
+    action_id = await story.launched()
+    await send(story, EMAIL, Refused("552 5.3.4 to HANDED_OVER"))
+    await send(story, SMS, Refused("Twilio 30003"))
+    seat = await story.seat(story.editor)
+    await seat.read("/desk/dead")
+    by_email, by_sms = [
+        str(one["id"]) for one in await story.rows("SELECT id FROM deliveries ORDER BY channel", about=action_id)
+    ]
+    await seat.send("/desk/dead", do="aside", one=by_sms)
+    assert "0 are tried again" in (await seat.send("/desk/dead", do="again", one=by_sms)).text
+    await story.answer(action_id, contact)  # by the link of the first
+    for one in (by_email, by_sms):
+        assert "0 are tried again" in (await seat.send("/desk/dead", do="again", one=one)).text
+    assert "queued" not in await story.states(action_id)
+
+
+async def test_what_was_closed_before_its_deadline_is_not_tried_again(story: Story) -> None:
+    contact = await story.contact()
+    action_id = await story.launched()
+    await send(story, EMAIL, Refused("552 5.3.4 to HANDED_OVER"))
+    await story.freeze(action_id)
+    seat = await story.seat(story.editor)
+    await seat.read("/desk/dead")
+    again = await seat.send("/desk/dead", do="again", one=str(await story.delivery(action_id, contact)))
+    assert "0 are tried again" in again.text
