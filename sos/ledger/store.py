@@ -143,8 +143,11 @@ async def end_queued(
 
 
 async def end_other_ways(conn: Connection, delivery_id: int, now: datetime, *, later_only: bool) -> int:
-    """End what is queued for the same recipient about the same thing: she has it, or has answered."""
-    return await run(
+    """End what is queued for the same recipient about the same thing: she has it, or has answered.
+
+    What is marked may still leave, but is not tried again.
+    """
+    ended = await run(
         conn,
         """
         UPDATE deliveries o SET state = (CASE WHEN o.unconfirmed > 0 THEN 'unknown' ELSE 'ended' END)::delivery_state,
@@ -155,6 +158,17 @@ async def end_other_ways(conn: Connection, delivery_id: int, now: datetime, *, l
         """,
         id=delivery_id, now=now, later_only=later_only,
     )  # fmt: skip
+    await run(
+        conn,
+        """
+        UPDATE deliveries o SET expires_at = least(o.expires_at, %(now)s)
+        FROM deliveries d
+        WHERE d.id = %(id)s AND o.about = d.about AND o.purpose = d.purpose AND o.recipient_id = d.recipient_id
+          AND o.id <> d.id AND o.state = 'marked' AND (NOT %(later_only)s OR o.step > d.step)
+        """,
+        id=delivery_id, now=now, later_only=later_only,
+    )  # fmt: skip
+    return ended
 
 
 async def set_answered(conn: Connection, delivery_id: int, now: datetime) -> bool:

@@ -470,3 +470,17 @@ async def test_whoever_sends_is_woken_when_there_is_something_to_send(
             await hold_store.lift_hold(conn, HoldScope.EVERYTHING, "")
         heard = [notice.payload async for notice in listener.notifies(timeout=10, stop_after=1)]
     assert heard == [""]
+
+
+async def test_whoever_answers_while_another_message_is_on_its_way_is_not_sent_that_one_again(
+    conn: Connection,
+) -> None:
+    email, sms = await plan_deliveries(conn), await plan_deliveries(conn, channel=SMS)
+    await run(conn, "UPDATE deliveries SET recipient_id = %(id)s", id=uuid4())
+    marked = await mark(conn, await look(conn, SMS))
+    assert marked.ids == sms
+    await steps.record_answer(conn, email[0], NOW)
+    await settle(conn, marked, Busy(timedelta(seconds=10)))
+    later = NOW + timedelta(minutes=1)
+    assert await look(conn, SMS, later) == []
+    assert await store.expire(conn, later) == 1
