@@ -63,6 +63,10 @@ async def say_outcome(
     """Write what came of a call. Raises NotYours."""
     async with record.step() as step:
         due = await by_hand_store.lock_taken(step.conn, delivery, person.id, attempt)
+        if due is None and heard is Heard.TOLD:
+            due = await by_hand_store.lock_ended(step.conn, delivery, person.id, attempt)
+            if due:  # she knows, whatever has ended meanwhile: a correction must find her
+                await ledger.set_reported(step.conn, delivery, DeliveryState.DELIVERED, "", "", now)
         if due is None:
             raise NotYours
         await ledger_steps.settle(step.conn, [after_call(due, attempt, heard, now)], ChannelName.BY_HAND, now)

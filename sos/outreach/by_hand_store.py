@@ -109,3 +109,16 @@ async def lock_taken(conn: Connection, delivery: int, person: UUID, attempt: int
         """,
         id=delivery, person=person, attempt=attempt,
     )  # fmt: skip
+
+
+async def lock_ended(conn: Connection, delivery: int, person: UUID, attempt: int) -> Due | None:
+    """The delivery that was stopped, or whose time was over, while this person had it, locked."""
+    return await row(
+        conn,
+        Due,
+        "SELECT " + DUE + """
+        FROM deliveries d WHERE d.id = %(id)s AND d.taken_by = %(person)s AND d.attempt = %(attempt)s
+          AND d.state = 'ended' FOR UPDATE
+        """,
+        id=delivery, person=person, attempt=attempt,
+    )  # fmt: skip

@@ -105,8 +105,23 @@ async def test_a_stop_empties_the_list_even_of_what_was_taken(story: Story) -> N
     await story.stop(action_id)
     assert "Nobody is to be called now." in (await seat.read("/desk/calls")).text
     assert (await seat.read(f"/desk/calls/{delivery}")).status == 404
-    assert (await seat.send(f"/desk/calls/{delivery}/outcome", heard="told", attempt=attempt)).status == 409
+    assert (await seat.send(f"/desk/calls/{delivery}/outcome", heard="not_reached", attempt=attempt)).status == 409
     assert await story.states(action_id) == {"ended": 1}
+
+
+async def test_who_was_told_while_it_was_stopped_counts_as_reached(story: Story) -> None:
+    contact = await called(story)
+    action_id = await story.launched()
+    delivery = await story.delivery(action_id, contact)
+    seat, other = await story.seat(story.owner), await story.seat(story.editor)
+    attempt = await take(seat, delivery)
+    await story.stop(action_id)
+    await other.read("/desk/calls")
+    assert (await other.send(f"/desk/calls/{delivery}/outcome", heard="told", attempt=attempt)).status == 409
+    for status in (200, 409):  # once
+        said = await seat.send(f"/desk/calls/{delivery}/outcome", heard="told", attempt=attempt)
+        assert said.status == status
+        assert await story.states(action_id) == {"delivered": 1}
 
 
 async def test_a_hold_and_her_night_keep_a_call_from_being_taken(story: Story) -> None:
