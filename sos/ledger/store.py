@@ -86,15 +86,25 @@ async def awaited_languages(conn: Connection, about: UUID) -> dict[str, int]:
 
 
 async def release_language(conn: Connection, about: UUID, language: str, *, sooner: timedelta, now: datetime) -> int:
-    """Whoever still waits for this language gets it, `sooner` than without it; what has begun to leave stays."""
-    return await run(
+    """Whoever still waits for this language gets it, `sooner` than without it; what has begun to leave stays.
+
+    So does a way that goes only if another fails. Nobody waits for this language any more.
+    """
+    released = await run(
         conn,
         """
-        UPDATE deliveries SET language = awaits, awaits = NULL, due_at = due_at - %(sooner)s
+        UPDATE deliveries SET language = awaits, awaits = NULL,
+            due_at = CASE WHEN due_at < expires_at THEN due_at - %(sooner)s ELSE due_at END
         WHERE about = %(about)s AND awaits = %(language)s AND state = 'queued' AND attempt = 0 AND due_at > %(now)s
         """,
         about=about, language=language, sooner=sooner, now=now,
     )  # fmt: skip
+    await run(
+        conn,
+        "UPDATE deliveries SET awaits = NULL WHERE about = %(about)s AND awaits = %(language)s AND state = 'queued'",
+        about=about, language=language,
+    )  # fmt: skip
+    return released
 
 
 async def expire(conn: Connection, now: datetime) -> int:
@@ -184,14 +194,18 @@ async def set_answered(conn: Connection, delivery_id: int, now: datetime) -> boo
 
 
 async def bring_next_forward(conn: Connection, ids: Collection[int], now: datetime) -> int:
-    """These did not reach their recipients: the next way of each, if one waits, is taken at once."""
+    """These did not reach their recipients: the next way of each, if one waits, is taken at once.
+
+    One that waits for her language is taken when the way before it was to be.
+    """
     return await run(
         conn,
         """
-        UPDATE deliveries n SET due_at = %(now)s
+        UPDATE deliveries n
+        SET due_at = CASE WHEN n.awaits IS NULL THEN %(now)s ELSE least(n.due_at, greatest(d.due_at, %(now)s)) END
         FROM deliveries d
         WHERE d.id = ANY(%(ids)s) AND n.about = d.about AND n.purpose = d.purpose AND n.kind = d.kind
-          AND n.recipient_id = d.recipient_id AND n.state = 'queued' AND n.due_at > %(now)s AND n.awaits IS NULL
+          AND n.recipient_id = d.recipient_id AND n.state = 'queued' AND n.due_at > %(now)s
           AND n.step = (SELECT min(o.step) FROM deliveries o
                         WHERE o.about = d.about AND o.purpose = d.purpose AND o.kind = d.kind
                           AND o.recipient_id = d.recipient_id AND o.state = 'queued' AND o.step > d.step)

@@ -8,11 +8,13 @@ import pytest
 
 from channels.base import ChannelName
 from sos.actions.action import Kind, MayNotApprove, NotOpenForChanges, NotReady, Text, TextMoved
+from sos.intake.report import Urgency
+from sos.ledger import store
 from sos.outreach.late import send_late_text
 from sos.staff.staff import Person
 from tests.story import ENGLISH, SPANISH, SUBJECT, Reached, Story
 
-EMAIL = ChannelName.EMAIL
+EMAIL, SMS = ChannelName.EMAIL, ChannelName.SMS
 FRENCH = Text("Arrêtez l’expulsion", "Quatre cents familles.", "Monsieur le Ministre,\n\nArrêtez.")
 WAITS = timedelta(hours=6)
 
@@ -133,3 +135,40 @@ async def test_the_page_leads_from_the_awaited_language_to_its_sending(story: St
     sent = await approver.send(f"{path}/text/fr/send", hash=FRENCH.hash.hex())
     assert (sent.status, sent.path) == (200, path)
     assert await hers(story, contact) == [("fr", "queued", timedelta())]
+
+
+async def test_a_way_that_was_to_go_only_if_another_fails_is_not_called_by_a_late_text(story: Story) -> None:
+    contact = await story.contact(languages=["fr"], by={SMS: story.invent(SMS), EMAIL: story.invent(EMAIL)})
+    action_id, _ = await waiting(story, case_id=await story.case(urgency=Urgency.ROUTINE))
+    await written(story, action_id)
+    await send(story, action_id)
+    assert [after for _, _, after in await hers(story, contact)] == [timedelta(), timedelta(days=3)]
+
+
+async def test_where_the_wait_was_in_vain_a_way_that_fails_calls_the_next(story: Story) -> None:
+    contact = await story.contact(languages=["fr", "es"], by={SMS: story.invent(SMS), EMAIL: story.invent(EMAIL)})
+    action_id, _ = await waiting(story, case_id=await story.case(urgency=Urgency.ROUTINE))
+    story.clock.advance(WAITS)
+    async with story.runtime.record.step() as step:
+        await store.bring_next_forward(step.conn, [await story.delivery(action_id, contact)], story.now)
+    assert [after for _, _, after in await hers(story, contact)] == [WAITS, WAITS]
+
+
+async def test_where_a_way_ends_before_its_time_the_next_still_waits_for_her_language(story: Story) -> None:
+    contact = await story.contact(languages=["fr", "es"], by={SMS: story.invent(SMS), EMAIL: story.invent(EMAIL)})
+    action_id, _ = await waiting(story, case_id=await story.case(urgency=Urgency.ROUTINE))
+    async with story.runtime.record.step() as step:
+        await store.bring_next_forward(step.conn, [await story.delivery(action_id, contact)], story.now)
+    assert [after for _, _, after in await hers(story, contact)] == [WAITS, WAITS]
+
+
+async def test_a_late_text_that_was_sent_is_not_written_again_for_those_who_wait_for_their_morning(
+    story: Story,
+) -> None:
+    action_id, _ = await waiting(story)
+    await written(story, action_id)
+    story.clock.advance(WAITS)
+    assert await send(story, action_id) == 0
+    assert len(await story.looks(EMAIL)) == 2  # has her other language, and has not left yet
+    with pytest.raises(NotOpenForChanges):
+        await story.write(action_id, "fr", FRENCH)
