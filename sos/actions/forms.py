@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from sos.actions.action import SUMMARY_WORDS, Kind, NamesShown, Text
@@ -53,6 +53,15 @@ class AudienceForm(BaseModel):
         if deadline and deadline.year not in YEARS:
             raise PydanticCustomError("problem.time", "not a year of ours")
         return deadline
+
+    @field_validator("waits_until")
+    @classmethod
+    def ends_before_all_does(cls, waits_until: datetime | None, info: ValidationInfo) -> datetime | None:
+        """Whoever waits for as long as an action runs would get nothing at all."""
+        deadline = info.data.get("deadline")
+        if waits_until and deadline and waits_until >= deadline:
+            raise PydanticCustomError("problem.time", "not before the deadline")
+        return waits_until
 
 
 class ActionForm(TextForm, AudienceForm):
