@@ -12,12 +12,12 @@ from sos.outreach.plan import Group
 
 # Each contact in the first of her languages that is ready (else the original), or held until her own is; by every
 # channel that an urgency allows, in her order. Of contacts who share an address the first who may sign gets the message
-# there. A preview counts, and a launch inserts, the rows of this one choice.
+# there, in neutral words if one of them needs these. A preview counts, and a launch inserts, the rows of this choice.
 PLANNED: LiteralString = """
     WITH audience AS (
         SELECT c.id, c.languages, c.channels, c.may_sign, c.may_wake, c.time_zone, c.quiet_from, c.quiet_until,
                c.joined_at, m.country, m.region, m.id AS member_id,
-               coalesce(c.discreet, m.country = ANY(%(discreet_in)s)) AS discreet,
+               coalesce(c.discreet, m.country = ANY(%(discreet_in)s)) AS is_discreet,
                %(rank)s > 0 AND %(calls)s <= (
                    SELECT count(DISTINCT d.about) FROM deliveries d
                    WHERE d.recipient_id = c.id AND d.purpose = 'action' AND d.urgency > 0
@@ -51,6 +51,7 @@ PLANNED: LiteralString = """
                row_number() OVER (
                    PARTITION BY channel, value_index ORDER BY is_capped, may_sign DESC, joined_at, id
                ) AS nth,
+               bool_or(is_discreet) OVER (PARTITION BY channel, value_index) AS discreet,
                least(%(until)s, CASE WHEN awaits IS NULL THEN %(now)s ELSE %(waits_until)s END
                    + min(step) OVER (PARTITION BY channel, value_index)
                    * coalesce(make_interval(mins => %(minutes_apart)s::integer), %(until)s - %(now)s)) AS due_at
@@ -157,7 +158,7 @@ COUNTED: LiteralString = """
 UNREACHED: LiteralString = """
     UNION ALL
     SELECT NULL, coalesce(ready_language, %(original)s), country, region, 'unreached', true, false, false,
-           coalesce(ready_language, %(original)s) <> languages[1], false, false, discreet, count(*), 0
+           coalesce(ready_language, %(original)s) <> languages[1], false, false, is_discreet, count(*), 0
     FROM audience a WHERE NOT EXISTS (SELECT FROM ways w WHERE w.id = a.id)
     GROUP BY 2, 3, 4, 9, 12
     ORDER BY 1, 2, 3

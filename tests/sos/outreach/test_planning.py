@@ -121,6 +121,14 @@ async def test_a_shared_way_is_taken_when_the_first_of_them_needs_it(story: Stor
     assert await ways(story, needs) == [("sms", "en", "shared", timedelta())]
 
 
+async def test_a_shared_phone_shows_nothing_where_one_of_them_is_discreet(story: Story) -> None:
+    phone = {SMS: story.invent(SMS)}
+    first = await story.contact(by=phone)
+    await story.contact(by=phone, may_sign=False, discreet=True)
+    action_id = await launched(story)
+    assert ENGLISH.title not in (await story.messages(action_id))[first.id].text
+
+
 # Quiet hours
 
 
