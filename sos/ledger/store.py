@@ -155,19 +155,21 @@ async def end_queued(
 async def end_other_ways(conn: Connection, delivery_id: int, now: datetime, *, later_only: bool) -> int:
     """End what is queued for the same recipient about the same thing: she has it, or has answered.
 
-    What is marked may still leave, but is not tried again.
+    What is marked may still leave, but is not tried again. What others share with her is theirs.
     """
-    ended = await run(
-        conn,
+    cursor = await conn.execute(
         """
         UPDATE deliveries o SET state = (CASE WHEN o.unconfirmed > 0 THEN 'unknown' ELSE 'ended' END)::delivery_state,
             reason = 'reached', settled_at = %(now)s
         FROM deliveries d
         WHERE d.id = %(id)s AND o.about = d.about AND o.purpose = d.purpose AND o.recipient_id = d.recipient_id
           AND o.id <> d.id AND o.state = 'queued' AND (NOT %(later_only)s OR o.step > d.step)
+        RETURNING o.id, o.state
         """,
-        id=delivery_id, now=now, later_only=later_only,
-    )  # fmt: skip
+        {"id": delivery_id, "now": now, "later_only": later_only},
+    )
+    ended = await cursor.fetchall()
+    await _leave_to_others(conn, [id for id, state in ended if state == DeliveryState.ENDED])
     await run(
         conn,
         """
@@ -178,7 +180,33 @@ async def end_other_ways(conn: Connection, delivery_id: int, now: datetime, *, l
         """,
         id=delivery_id, now=now, later_only=later_only,
     )  # fmt: skip
-    return ended
+    return len(ended)
+
+
+async def _leave_to_others(conn: Connection, ids: Collection[int]) -> None:
+    """These were never sent: of those who share the address of one, the first who may sign gets hers instead."""
+    await run(
+        conn,
+        """
+        UPDATE deliveries s SET state = 'queued', settled_at = NULL, due_at = first.due_at
+        FROM (
+            SELECT DISTINCT ON (d.id) o.id, d.due_at
+            FROM deliveries d JOIN addresses a ON a.id = d.address_id
+            JOIN addresses b ON b.channel = a.channel AND b.value_index = a.value_index
+            JOIN deliveries o ON o.recipient_id = b.owner_id AND o.address_id = b.id AND o.about = d.about
+                AND o.purpose = d.purpose AND o.kind = d.kind AND o.state = 'shared'
+            JOIN contacts c ON c.id = o.recipient_id
+            WHERE d.id = ANY(%(ids)s) AND NOT EXISTS (
+                SELECT FROM deliveries r
+                WHERE r.recipient_id = o.recipient_id AND r.about = o.about AND r.purpose = o.purpose
+                  AND r.state = 'answered'
+            )
+            ORDER BY d.id, c.may_sign DESC, c.joined_at, c.id
+        ) AS first
+        WHERE s.id = first.id AND s.state = 'shared'
+        """,
+        ids=list(ids),
+    )  # fmt: skip
 
 
 async def set_answered(conn: Connection, delivery_id: int, now: datetime) -> bool:
@@ -196,15 +224,23 @@ async def set_answered(conn: Connection, delivery_id: int, now: datetime) -> boo
 async def bring_next_forward(conn: Connection, ids: Collection[int], now: datetime) -> int:
     """These did not reach their recipients: the next way of each, if one waits, is taken at once.
 
-    One that waits for her language is taken when the way before it was to be.
+    So is that of whoever shares the address. One that waits for her language is taken when the way before it was to be.
     """
     return await run(
         conn,
         """
         UPDATE deliveries n
         SET due_at = CASE WHEN n.awaits IS NULL THEN %(now)s ELSE least(n.due_at, greatest(d.due_at, %(now)s)) END
-        FROM deliveries d
-        WHERE d.id = ANY(%(ids)s) AND n.about = d.about AND n.purpose = d.purpose AND n.kind = d.kind
+        FROM (
+            SELECT d.* FROM deliveries d WHERE d.id = ANY(%(ids)s)
+            UNION ALL
+            SELECT s.* FROM deliveries d JOIN addresses a ON a.id = d.address_id
+            JOIN addresses b ON b.channel = a.channel AND b.value_index = a.value_index
+            JOIN deliveries s ON s.recipient_id = b.owner_id AND s.address_id = b.id AND s.about = d.about
+                AND s.purpose = d.purpose AND s.kind = d.kind AND s.state = 'shared'
+            WHERE d.id = ANY(%(ids)s)
+        ) AS d
+        WHERE n.about = d.about AND n.purpose = d.purpose AND n.kind = d.kind
           AND n.recipient_id = d.recipient_id AND n.state = 'queued' AND n.due_at > %(now)s
           AND n.step = (SELECT min(o.step) FROM deliveries o
                         WHERE o.about = d.about AND o.purpose = d.purpose AND o.kind = d.kind

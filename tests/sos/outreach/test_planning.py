@@ -9,6 +9,7 @@ import pytest
 
 from channels.base import MACHINES, ChannelName
 from sos.actions.action import Kind
+from sos.endorsements.steps import acknowledge
 from sos.intake.report import Urgency
 from sos.ledger import hold_store, store
 from sos.outreach.plan import Preview
@@ -119,6 +120,29 @@ async def test_a_shared_way_is_taken_when_the_first_of_them_needs_it(story: Stor
     await launched(story)
     assert (await ways(story, signs))[1] == ("sms", "en", "queued", timedelta())
     assert await ways(story, needs) == [("sms", "en", "shared", timedelta())]
+
+
+async def test_where_a_shared_way_fails_each_of_them_is_tried_by_the_next_of_her_own(story: Story) -> None:
+    phone = story.invent(SMS)
+    both = [await story.contact(by={SMS: phone, EMAIL: story.invent(EMAIL)}) for _ in range(2)]
+    action_id = await launched(story, Urgency.ROUTINE)
+    async with story.runtime.record.step() as step:
+        await store.bring_next_forward(step.conn, [await story.delivery(action_id, both[0])], story.now)
+    assert [(await ways(story, one))[1] for one in both] == [("email", "en", "queued", timedelta())] * 2
+
+
+async def test_a_shared_way_that_the_first_of_them_needs_no_more_is_the_others(story: Story) -> None:
+    story.clock.now = NIGHT
+    phone = story.invent(SMS)
+    signs = await story.contact(by={EMAIL: story.invent(EMAIL), SMS: phone})
+    needs, another = await story.contact(by={SMS: phone}), await story.contact(by={SMS: phone}, may_sign=False)
+    action_id = await launched(story)
+    await acknowledge(story.runtime.record, await story.invitation(action_id, signs), story.now)
+    assert (await ways(story, signs))[1] == ("sms", "en", "ended reached", timedelta())
+    assert await ways(story, needs) == [("sms", "en", "queued", timedelta())]
+    assert await ways(story, another) == [("sms", "en", "shared", timedelta())]
+    story.clock.now = MORNING
+    assert [one.id for one in await story.looks(SMS)] == [await story.delivery(action_id, needs)]
 
 
 async def test_a_shared_phone_shows_nothing_where_one_of_them_is_discreet(story: Story) -> None:
