@@ -88,14 +88,19 @@ class _Matching:
             self.plan.unchanged += 1
 
     def _find(self, row: Row, spots: Mapping[ChannelName, Spot]) -> UUID | None:
-        """The contact of this member with the same name, else the one whom one of the addresses reaches."""
+        """The contact of this member with the same name, else the only one whom one of the addresses reaches.
+
+        Each stands for one row: two who share an address are not made into one.
+        """
         named = self._names.get((row.member.reference, row.contact.name))
         if named:
             return named
         member = self._members.get(row.member.reference)
         people = {one.id for one in self._known.contacts.get(member.id, ())} if member else set[UUID]()
-        reached = (id for spot in spots.values() for id in self._known.owners.get(spot, ()))
-        return next((id for id in reached if id in people - self._named), None)
+        reached = (people.intersection(self._known.owners.get(spot, ())) - self._named for spot in spots.values())
+        found = next((one.pop() for one in reached if len(one) == 1), None)
+        self._named |= {found} if found else set()
+        return found
 
     def _place_member(self, row: MemberRow) -> Member:
         old = self._members.get(row.reference)

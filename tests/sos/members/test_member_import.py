@@ -221,3 +221,27 @@ async def test_two_imports_of_one_list_at_once_add_everybody_once(
     results = await asyncio.gather(bring(record, keys, text), bring(record, keys, text))
     assert sorted(result.contacts_added for result in results) == [0, 2]
     assert await count(record, "contacts") == 2
+
+
+async def test_two_new_people_at_an_address_that_a_third_had_are_two(
+    record: Record, keys: KeyFile, list_of: ListOf
+) -> None:
+    office = {"email": "office@example.org"}
+    await bring(record, keys, list_of(office | {"contact": "Achieng Otieno", "may_sign": "yes"}))
+    new = [office | {"contact": name} for name in ("Juma Odhiambo", "Wairimu Njeri")]
+    result = await bring(record, keys, list_of(*new))
+    assert (result.contacts_added, result.contacts_changed) == (1, 1)
+    async with record.reading() as conn:
+        found = await store.contact_addresses_at(conn, [(ChannelName.EMAIL, keys.index("email", "office@example.org"))])
+        names = await store.contact_names(conn, [one.owner_id for one in found])
+    assert {open_person(keys, id, sealed) for id, sealed in names.items()} == {"Juma Odhiambo", "Wairimu Njeri"}
+
+
+async def test_nobody_takes_the_place_of_one_of_several_who_share_an_address(
+    record: Record, keys: KeyFile, list_of: ListOf
+) -> None:
+    office = {"email": "office@example.org"}
+    both = [office | {"contact": name} for name in ("Achieng Otieno", "Juma Odhiambo")]
+    await bring(record, keys, list_of(*both))
+    result = await bring(record, keys, list_of(office | {"contact": "Wairimu Njeri"}))
+    assert (result.contacts_added, result.contacts_changed) == (1, 0)
