@@ -138,6 +138,11 @@ def parse_phone(text: str, country: str | None) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def phone_country(number: str) -> str | None:
+    """The country of a number in E.164; None where the number itself does not say."""
+    return phonenumbers.region_code_for_number(phonenumbers.parse(number))
+
+
 def parse_telegram(text: str) -> str:
     """A Telegram chat id: digits only, a person's. Raises Unacceptable."""
     digits = _whole_number(text).replace(" ", "")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 from channels.base import ChannelName
+from sos.members.cells import phone_country
 from sos.members.importing import ContactRow, MemberRow, Row
 from sos.members.member import Address, Contact, Member, OwnerKind, Spot
 from sos.members.sealed import open_names, open_person, seal_address, seal_names, seal_person
@@ -124,9 +125,13 @@ class _Matching:
             old = before.get(channel)
             if spot in self._known.suppressed:
                 self.plan.remarks.append(Problem(row.line, channel, "import.address.said_stop"))
-            elif old is None or old.value_index != spot[1]:
-                value = row.contact.addresses[channel]
-                new.append(seal_address(self._keys, owner, channel, value, id=old.id if old else None))
+                continue
+            value = row.contact.addresses[channel]
+            country = phone_country(value) if channel is ChannelName.SMS else None
+            if old is None or old.value_index != spot[1]:
+                new.append(seal_address(self._keys, owner, channel, value, id=old.id if old else None, country=country))
+            elif old.country != country:
+                new.append(replace(old, country=country))
         return new
 
 

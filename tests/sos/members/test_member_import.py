@@ -245,3 +245,12 @@ async def test_nobody_takes_the_place_of_one_of_several_who_share_an_address(
     await bring(record, keys, list_of(*both))
     result = await bring(record, keys, list_of(office | {"contact": "Wairimu Njeri"}))
     assert (result.contacts_added, result.contacts_changed) == (1, 0)
+
+
+async def test_of_a_phone_is_known_in_which_country_it_is(record: Record, keys: KeyFile, list_of: ListOf) -> None:
+    await bring(record, keys, list_of({"sms": "+12025550123", "email": "achieng@example.org"}))
+    contact = await contact_by(record, keys, "achieng@example.org")
+    assert contact
+    async with record.reading() as conn:
+        found = {one.channel: one.country for one in await store.addresses_of(conn, [contact.id])}
+    assert found == {"sms": "US", "email": None}
