@@ -76,6 +76,8 @@ class LookAhead:
             block = self._blocks[0]
             if block.preparing and block.preparing.done():
                 block.preparing.result()
+            if block.is_stale:  # nobody has looked meanwhile, as where the provider wanted rest
+                break
             while block.ready and len(taken) < most:
                 taken.append(block.ready.popleft())
             if block.is_prepared and not block.ready:

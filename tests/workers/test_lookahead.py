@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import psycopg
 import pytest
 
-from channels.base import Message
+from channels.base import Accepted, Busy, Message
 from sos.database import Connection
 from sos.ledger.delivery import Due
 from sos.runtime import Runtime
@@ -87,6 +88,19 @@ async def test_what_has_lain_ready_for_long_is_looked_at_anew(
     assert channel.sent == planned
     assert watched.rendered.count(planned[-1]) > 1
     assert watched.rendered.count(planned[0]) == 1
+
+
+async def test_what_lay_ready_while_the_provider_wanted_rest_is_looked_at_anew(
+    runtime: Runtime, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookahead, "FRESH_SECONDS", 0.2)
+    planned = await plan_deliveries(conn, 4)
+    answers = {planned[0]: Busy(timedelta(seconds=1.5), wants_silence=True)}
+    channel = KeepingChannel(in_flight=1, answer=lambda one: answers.pop(one.delivery, Accepted("x")))
+    watched = Watched()
+    async with dispatching(sender(runtime, channel, watched)):
+        await until_states(conn, {"accepted": 4})
+    assert [watched.rendered.count(one) for one in planned[1:]] == [2, 2, 2]
 
 
 async def test_a_database_that_is_lost_meanwhile_is_told_of(runtime: Runtime, conn: Connection) -> None:
