@@ -48,7 +48,7 @@ async def connect(server: SmtpServer, hostname: str, within: timedelta) -> Conne
             await smtp.connect()
             if smtp.is_ehlo_or_helo_needed:
                 await smtp.ehlo()
-    except (SMTPException, OSError) as error:
+    except (SMTPException, OSError, ValueError) as error:  # ValueError: a host that can be none, or no SMTP at all
         smtp.close()
         raise NoConnection(_why_unusable(error)) from error
     except asyncio.CancelledError:
@@ -78,4 +78,6 @@ def _why_unusable(error: Exception) -> Busy | Misconfigured:
         return Misconfigured(f"the server turned us away: {type(error).__name__} {error.code}")
     if isinstance(error, (SMTPResponseException, OSError)):
         return Busy(TRY_AGAIN, f"no connection: {type(error).__name__}")
+    if isinstance(error, ValueError):
+        return Misconfigured(f"the server cannot be named or spoken to: {type(error).__name__}")
     return Misconfigured(f"the server does not offer what is configured: {error}")

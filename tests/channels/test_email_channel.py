@@ -249,6 +249,13 @@ async def test_an_unreachable_server_makes_every_mail_of_the_window_wait() -> No
     assert {type(result) for result in results} == {Busy}
 
 
+@pytest.mark.parametrize("host", ["mail..example", "x" * 64 + ".example", "mail\0.example"])
+async def test_a_server_that_can_have_no_such_name_is_our_fault_and_no_mail_waits_for_ever(host: str) -> None:
+    async with asyncio.timeout(5):
+        results = await send(SmtpServer(host, 25, "none", "sos@example.org"), mail_to("a@e.org"), mail_to("b@e.org"))
+    assert [type(result) for result in results] == [Misconfigured] * 2
+
+
 async def test_reading_no_further_sends_no_further() -> None:
     async with MailSink() as sink:
         channel = EmailChannel(sink.server, connections=1)
