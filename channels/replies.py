@@ -60,7 +60,8 @@ def what_it_means(code: int, text: str, step: Step) -> Busy | Refused | Misconfi
     subject = enhanced[1] if enhanced else "0"
     if 400 <= code <= 499:
         return Busy(TRY_AGAIN, reason)
-    if step is Step.MAIL or not 550 <= code <= 559 or subject == "5":
+    is_unusable = code == 501 and step is Step.RCPT and subject == "1"
+    if step is Step.MAIL or not (550 <= code <= 559 or is_unusable) or subject == "5":
         return Misconfigured(reason)
     if enhanced and subject != "0":
         is_about_us = subject == "7" or enhanced[0] in ("5.1.7", "5.1.8")

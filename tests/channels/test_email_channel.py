@@ -151,6 +151,8 @@ async def test_a_poison_message_is_refused_and_its_neighbours_leave(poison: dict
         ("RCPT", "550 5.7.1 blocked", Refused),
         ("RCPT", "550 5.1.8 unknown sender domain", Refused),
         ("RCPT", "554 policy", Refused),
+        ("RCPT", "501 5.1.3 bad recipient address syntax", Refused),
+        ("RCPT", "501 5.5.4 unsupported option", Misconfigured),
         ("RCPT", "503 5.5.1 sequence", Misconfigured),
         ("DATA", "451 4.3.0 disk full", Busy),
         ("DATA", "554 5.5.1 no valid recipients", Misconfigured),
