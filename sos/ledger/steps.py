@@ -93,7 +93,7 @@ async def record_receipt(
     Who has a message needs no later way to it; whom it did not reach is tried by the next.
     """
     delivery = await store.lock(conn, delivery_id)
-    if delivery is None:
+    if delivery is None or _is_of_an_earlier_message(delivery, receipt):
         return None
     state = later_state(delivery.state, receipt.state)
     if state is delivery.state:
@@ -107,3 +107,10 @@ async def record_receipt(
     if stop:
         await _end_suppressed(conn, await hold_store.suppress_addresses(conn, {delivery.id: stop}, now), now)
     return delivery, state
+
+
+def _is_of_an_earlier_message(delivery: Delivery, receipt: Receipt) -> bool:
+    """That one message failed says nothing of another one, which was sent, or is about to be, in its place."""
+    if receipt.state is not ReceiptState.FAILED or not (receipt.provider_id and delivery.provider_id):
+        return False
+    return delivery.provider_id != receipt.provider_id or delivery.state in (DeliveryState.QUEUED, DeliveryState.MARKED)

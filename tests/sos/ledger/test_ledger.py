@@ -19,7 +19,7 @@ from channels.base import (
     Unconfirmed,
 )
 from sos.database import Connection, connect, run, value
-from sos.ledger import hold_store, leaving_store, settling_store, steps, store
+from sos.ledger import hold_store, leaving_store, settling_store, steps, store, watching_store
 from sos.ledger.delivery import Delivery, DeliveryState, Due, HoldScope, after, new_attempt
 from sos.members.member import StopReason
 from tests import make
@@ -380,6 +380,18 @@ async def test_a_receipt_for_what_was_queued_again_keeps_it_from_being_sent_agai
     await settle(conn, marked, Unconfirmed("no answer"))
     await steps.record_receipt(conn, delivery_id, Receipt("SM1", ReceiptState.SENT), NOW)
     assert await look(conn, SMS, now=NOW + timedelta(minutes=30)) == []
+
+
+async def test_a_late_receipt_of_a_message_that_failed_says_nothing_of_the_one_in_its_place(conn: Connection) -> None:
+    [delivery_id] = await plan_deliveries(conn, channel=SMS)
+    await settle(conn, await mark(conn, await look(conn, SMS)), Accepted("SM1"))
+    failed = Receipt("SM1", ReceiptState.FAILED, "30003")
+    await steps.record_receipt(conn, delivery_id, failed, NOW)
+    assert await watching_store.try_again(conn, [delivery_id], NOW) == [delivery_id]
+    assert await steps.record_receipt(conn, delivery_id, failed, NOW) is None
+    await settle(conn, await mark(conn, await look(conn, SMS)), Accepted("SM2"))
+    assert await steps.record_receipt(conn, delivery_id, failed, NOW) is None
+    assert await state_of(conn, delivery_id) == ("accepted", "")
 
 
 async def test_a_receipt_that_condemns_the_number_suppresses_it(conn: Connection) -> None:
