@@ -41,6 +41,13 @@ async def lift_hold(conn: Connection, scope: HoldScope, target: str) -> bool:
     ) == 1  # fmt: skip
 
 
+async def take_back_words(conn: Connection, scope: HoldScope, target: str) -> None:
+    """Whoever has said that it may go on says so anew."""
+    await run(
+        conn, "DELETE FROM resumptions WHERE scope = %(scope)s AND target = %(target)s", scope=scope, target=target
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Resumption:
     """How many have said that something may go on, and how many it takes."""

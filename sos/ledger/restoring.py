@@ -37,6 +37,7 @@ async def recognise(record: Record, instance: str, now: datetime) -> bool:
 async def doubt_everything(conn: Connection, now: datetime) -> int:
     """What was being sent may have arrived since: all of it is unknown, and two people let the sending go on."""
     await hold_store.place_hold(conn, HoldScope.EVERYTHING, "", RESTORED, now, people_needed=2)
+    await hold_store.take_back_words(conn, HoldScope.EVERYTHING, "")  # said before, of another pause
     doubted = await run(
         conn,
         "UPDATE deliveries SET state = 'unknown', reason = %(reason)s, settled_at = %(now)s WHERE is_open",

@@ -11,7 +11,8 @@ from sos.embedded import EmbeddedPostgres
 from sos.jobs import Record, RedisBell
 from sos.ledger import hold_store
 from sos.ledger.delivery import HoldScope
-from sos.ledger.restoring import recognise
+from sos.ledger.pausing import pause, resume
+from sos.ledger.restoring import doubt_everything, recognise
 from sos.runtime import open_redis
 from tests.make import found_network, plan_deliveries
 from tests.story import Story
@@ -77,3 +78,13 @@ async def recording(url: str) -> AsyncIterator[Record]:
     finally:
         await pool.close()
         await redis.aclose()
+
+
+async def test_what_was_said_of_an_earlier_pause_does_not_count_after_a_restore(story: Story) -> None:
+    record = story.runtime.record
+    await pause(record, story.editor, HoldScope.EVERYTHING, "", story.now)
+    await resume(record, story.owner, HoldScope.EVERYTHING, "", story.now)
+    async with record.step() as step:
+        await doubt_everything(step.conn, story.now)
+    said = [await resume(record, one, HoldScope.EVERYTHING, "", story.now) for one in (story.approver, story.owner)]
+    assert [one.is_enough for one in said] == [False, True]
