@@ -62,7 +62,7 @@ async def test_whoever_waits_for_the_first_of_many_does_not_wait_for_all_of_them
     watched.goes_on.clear()
     async with dispatching(sender(runtime, channel, watched)):
         await until_states(conn, {"accepted": lookahead.FIRST_PART, "queued": 300 - lookahead.FIRST_PART})
-        assert channel.sent == planned[: lookahead.FIRST_PART]
+        assert sorted(channel.sent) == planned[: lookahead.FIRST_PART]  # two windows fly side by side
         watched.goes_on.set()
         await until_states(conn, {"accepted": 300})
     assert watched.rendered == planned
