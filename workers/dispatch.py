@@ -57,7 +57,7 @@ class GivesBack(Protocol):
 class Dispatcher:
     """The loop of one channel in one worker. `wake` makes it look at once instead of at the next poll.
 
-    `through` is set whenever all that it had sent is settled, and nothing more may leave.
+    `through` is set whenever all that it had sent is settled.
 
     What is flying, and what has landed and is not written yet, outlives a lost connection to the database.
     """
@@ -150,6 +150,7 @@ class Dispatcher:
     async def _exchange(self, conn: Connection, chosen: Sequence[Prepared], attempt: int) -> set[int]:
         """Write what has landed and mark what was chosen, nearly always in one statement; answer what may leave."""
         written, ids, now = list(self.landed), [one.due.id for one in chosen], self.runtime.clock()
+        over = self._over()
         accepted = [one for one in written if one.state is DeliveryState.ACCEPTED]
         others = [one for one in written if one.state is not DeliveryState.ACCEPTED]
         is_alone = not others and self.channel.name is not ChannelName.SMS  # a statement is a commit of its own
@@ -158,9 +159,8 @@ class Dispatcher:
             async with nullcontext() if is_alone else conn.transaction():
                 await self._write(conn, others)
                 marked = await leaving_store.mark(
-                    conn, self.channel.name, attempt, ids, now=now, until=now + LEASE, accepted=accepted,
-                    over=self._over(written),
-                )  # fmt: skip
+                    conn, self.channel.name, attempt, ids, now=now, until=now + LEASE, accepted=accepted, over=over
+                )
                 await self._spend(conn, [one for one in chosen if one.due.id in marked])
         except BaseException:
             self.doubtful[attempt] = set(ids)  # the commit may have been lost, or only its answer
@@ -182,11 +182,11 @@ class Dispatcher:
 
         What still flies is answered for: the connection may have been away for nearly as long as a lease.
         """
-        written = list(self.landed)
+        written, over = list(self.landed), self._over()
         await self._renew(conn, at_once=True)
         async with conn.transaction():
             await self._write(conn, written)
-            await settling_store.forget_attempts(conn, self._over(written))
+            await settling_store.forget_attempts(conn, over)
             for attempt, ids in self.doubtful.items():
                 await settling_store.release(conn, attempt, ids)
             await settling_store.forget_attempts(conn, self.doubtful.keys())
@@ -201,9 +201,9 @@ class Dispatcher:
             await turn_store.keep_silence(conn, self.channel.name, self._silence)
             self._silence = None
 
-    def _over(self, settlements: Sequence[Settlement]) -> set[int]:
-        """The attempts of which nothing flies any more once these are written."""
-        return {one.attempt for one in settlements} - {handed.attempt for handed in self.flying.values()}
+    def _over(self) -> set[int]:
+        """The attempts of which all has landed by now: asked before anything is waited for, while more may land."""
+        return {one.attempt for one in self.landed} - {handed.attempt for handed in self.flying.values()}
 
     async def _renew(self, conn: Connection, *, at_once: bool = False) -> None:
         """Say that we are there, and still wait however slow the provider is."""

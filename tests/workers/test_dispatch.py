@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -338,6 +339,37 @@ async def test_one_half_flies_while_the_other_is_written(
         await asyncio.sleep(0.3)
         assert len(sender.flying) == 64  # and no more: so many are uncertain after a crash
         assert await value(conn, "SELECT array_agg(cardinality(deliveries)) FROM attempts") == [32, 32]
+
+
+async def test_an_attempt_is_not_forgotten_while_anything_of_it_is_unwritten(
+    runtime: Runtime, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody would answer for what has landed since, and a crash at this moment would lose it."""
+    await conn.execute(
+        """
+        CREATE FUNCTION is_answered_for() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF EXISTS (SELECT FROM deliveries WHERE state = 'marked' AND attempt = OLD.id) THEN
+                RAISE EXCEPTION 'marked, and nobody answers for it';
+            END IF;
+            RETURN NULL;
+        END $$;
+        CREATE CONSTRAINT TRIGGER attempts_forgotten AFTER DELETE ON attempts DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION is_answered_for();
+        """
+    )
+    await plan_deliveries(conn, 30)
+    settle = steps.settle
+
+    async def settle_slowly(*given: Any) -> None:
+        await settle(*given)
+        await asyncio.sleep(0.2)  # meanwhile the rest of the window lands
+
+    monkeypatch.setattr(steps, "settle", settle_slowly)
+    channel = KeepingChannel(in_flight=16, pause=0.01, answer=lambda message: Refused("552 5.3.4 to HANDED_OVER"))
+    async with dispatching(dispatcher(runtime, channel)):
+        await until_states(conn, {"refused": 30})
+    assert await value(conn, "SELECT count(*) FROM attempts") == 0
 
 
 async def test_whoever_judges_first_waves_is_told_when_all_is_settled(runtime: Runtime, conn: Connection) -> None:
