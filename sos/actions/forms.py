@@ -60,7 +60,7 @@ class AudienceForm(BaseModel):
         """Whoever waits for as long as an action runs would get nothing at all."""
         deadline = info.data.get("deadline")
         if waits_until and deadline and waits_until >= deadline:
-            raise PydanticCustomError("problem.time", "not before the deadline")
+            raise PydanticCustomError("problem.waits_until", "not before the deadline")
         return waits_until
 
 

@@ -153,7 +153,10 @@ async def test_an_old_page_reviews_nothing(desk: Desk) -> None:
         ({"deadline": "soon"}, "Please write a date and a time."),
         ({"deadline": "9999-12-31T23:59"}, "Please write a date and a time."),
         ({"deadline": "0001-01-01T00:00"}, "Please write a date and a time."),
-        ({"waits_until": "2031-03-20T12:00", "deadline": "2031-03-20T12:00"}, "Please write a date and a time."),
+        (
+            {"waits_until": "2031-03-20T12:00", "deadline": "2031-03-20T12:00"},
+            "Please choose a time before the deadline",
+        ),
         ({"kind": "petition"}, "Please choose one of these."),
     ],
 )
