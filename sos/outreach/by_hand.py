@@ -64,7 +64,7 @@ async def say_outcome(
     async with record.step() as step:
         due = await by_hand_store.lock_taken(step.conn, delivery, person.id, attempt)
         if due is None and heard is Heard.TOLD:
-            due = await by_hand_store.lock_ended(step.conn, delivery, person.id, attempt)
+            due = await by_hand_store.lock_taken(step.conn, delivery, person.id, attempt, state=DeliveryState.ENDED)
             if due:  # she knows, whatever has ended meanwhile: a correction must find her
                 await ledger.set_reported(step.conn, delivery, DeliveryState.DELIVERED, "", "", now)
         if due is None:

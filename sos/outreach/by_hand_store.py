@@ -7,7 +7,7 @@ from uuid import UUID
 
 from channels.base import ChannelName
 from sos.database import Connection, row, rows, run
-from sos.ledger.delivery import Due
+from sos.ledger.delivery import DeliveryState, Due
 from sos.ledger.leaving_store import may_leave
 from sos.ledger.settling_store import DUE
 
@@ -98,27 +98,19 @@ async def give_back(conn: Connection, delivery: int, person: UUID) -> None:
     )  # fmt: skip
 
 
-async def lock_taken(conn: Connection, delivery: int, person: UUID, attempt: int) -> Due | None:
-    """The delivery whose outcome this person brings, locked; None where it was stopped, or others have it now."""
+async def lock_taken(
+    conn: Connection, delivery: int, person: UUID, attempt: int, *, state: DeliveryState = DeliveryState.QUEUED
+) -> Due | None:
+    """The delivery whose outcome this person brings, locked; None where others have it now.
+
+    One that was stopped, or whose time was over, while she had it has *ended*.
+    """
     return await row(
         conn,
         Due,
         "SELECT " + DUE + """
         FROM deliveries d WHERE d.id = %(id)s AND d.taken_by = %(person)s AND d.attempt = %(attempt)s
-          AND d.state = 'queued' FOR UPDATE
+          AND d.state = %(state)s FOR UPDATE
         """,
-        id=delivery, person=person, attempt=attempt,
-    )  # fmt: skip
-
-
-async def lock_ended(conn: Connection, delivery: int, person: UUID, attempt: int) -> Due | None:
-    """The delivery that was stopped, or whose time was over, while this person had it, locked."""
-    return await row(
-        conn,
-        Due,
-        "SELECT " + DUE + """
-        FROM deliveries d WHERE d.id = %(id)s AND d.taken_by = %(person)s AND d.attempt = %(attempt)s
-          AND d.state = 'ended' FOR UPDATE
-        """,
-        id=delivery, person=person, attempt=attempt,
+        id=delivery, person=person, attempt=attempt, state=state,
     )  # fmt: skip
