@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.commands import ROOT, ending
+from tests.bench.overtaking import URGENT, measure_overtaking
 from tests.bench.sinks import open_counting_sink
 
 RECIPIENTS = 200
@@ -89,3 +90,11 @@ async def test_a_measurement_that_is_interrupted_leaves_nothing_behind(servers_d
     assert (process.returncode, printed) == (1, b"")
     assert b"Aborted" in said
     assert not list(directory.iterdir())
+
+
+async def test_what_is_urgent_leaves_while_the_routine_waits() -> None:
+    async with open_counting_sink() as (sink, server):
+        found = await measure_overtaking(6000, server, under_way=100)
+    assert found.waiting > 0
+    assert found.seconds > 0
+    assert sink.mails >= URGENT + 100
