@@ -110,7 +110,11 @@ async def record_receipt(
 
 
 def _is_of_an_earlier_message(delivery: Delivery, receipt: Receipt) -> bool:
-    """That one message failed says nothing of another one, which was sent, or is about to be, in its place."""
+    """That one message failed says nothing of another one, which was sent, or is about to be, in its place.
+
+    Until that one is settled, the number in the record is the earlier one's.
+    """
     if receipt.state is not ReceiptState.FAILED or not (receipt.provider_id and delivery.provider_id):
         return False
-    return delivery.provider_id != receipt.provider_id or delivery.state in (DeliveryState.QUEUED, DeliveryState.MARKED)
+    is_unsettled = delivery.state in (DeliveryState.QUEUED, DeliveryState.MARKED)
+    return (receipt.provider_id == delivery.provider_id) is is_unsettled

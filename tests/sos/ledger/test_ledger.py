@@ -394,6 +394,17 @@ async def test_a_late_receipt_of_a_message_that_failed_says_nothing_of_the_one_i
     assert await state_of(conn, delivery_id) == ("accepted", "")
 
 
+async def test_a_message_in_the_place_of_another_can_fail_before_its_own_settlement(conn: Connection) -> None:
+    [delivery_id] = await plan_deliveries(conn, channel=SMS)
+    await settle(conn, await mark(conn, await look(conn, SMS)), Accepted("SM1"))
+    await steps.record_receipt(conn, delivery_id, Receipt("SM1", ReceiptState.FAILED, "30003"), NOW)
+    await watching_store.try_again(conn, [delivery_id], NOW)
+    marked = await mark(conn, await look(conn, SMS))
+    assert await steps.record_receipt(conn, delivery_id, Receipt("SM2", ReceiptState.FAILED, "30005"), NOW)
+    await settle(conn, marked, Accepted("SM2"))
+    assert await state_of(conn, delivery_id) == ("failed", "30005")
+
+
 async def test_a_receipt_that_condemns_the_number_suppresses_it(conn: Connection) -> None:
     [delivery_id] = await plan_deliveries(conn, channel=SMS)
     await steps.record_receipt(conn, delivery_id, Receipt("SM1", ReceiptState.FAILED, "30005"), NOW)
