@@ -175,7 +175,10 @@ def after(due: Due, attempt: int, result: Result, now: datetime) -> Settlement:
     )  # fmt: skip
     match result:
         case Accepted(provider_id):
-            tried.state, tried.provider_id = DeliveryState.ACCEPTED, provider_id
+            tried.state, tried.provider_id = (
+                DeliveryState.ACCEPTED,
+                provider_id,
+            )  # not a copy: the outcome of nearly all
             return tried
         case Refused(reason) if reason.startswith(POLICY) and tried.attempts < POLICY_TRIES:
             return _queue_again(due, replace(tried, reason=reason, due_at=now + POLICY_PAUSE))

@@ -21,7 +21,7 @@ LONGEST_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Overtaking:
-    """Seconds from the planning of the urgent messages to the last one's outcome, and how many routine ones still wait then."""
+    """Seconds from planning the urgent messages to the last one's outcome; how many routine ones still wait then."""
 
     seconds: float
     waiting: int

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -138,8 +139,8 @@ async def test_what_was_marked_by_a_process_that_was_then_stopped_for_long_does_
     await plan_deliveries(conn, 100)
     channel, real, marks = KeepingChannel(), leaving_store.mark, list[set[int]]()
 
-    async def mark_and_be_stopped(*given: object, **named: object) -> set[int]:
-        marked = await real(*given, **named)  # type: ignore[arg-type]
+    async def mark_and_be_stopped(*given: Any, **named: Any) -> set[int]:
+        marked = await real(*given, **named)
         marks.append(marked)
         monkeypatch.setattr(dispatch, "LEASE", timedelta() if len(marks) == 1 else lease)
         return marked
@@ -150,6 +151,33 @@ async def test_what_was_marked_by_a_process_that_was_then_stopped_for_long_does_
         await until_states(conn, {"accepted": 100})
     assert len(channel.sent) == len(set(channel.sent)) == 100
     assert marks[0] <= set.union(*marks[1:])  # given back, and marked anew
+
+
+@pytest.mark.parametrize("name", [ChannelName.EMAIL, TELEGRAM])
+async def test_marks_whose_answer_was_lost_are_taken_back_as_if_they_had_not_been(
+    runtime: Runtime, conn: Connection, monkeypatch: pytest.MonkeyPatch, name: ChannelName
+) -> None:
+    planned = await plan_deliveries(conn, 20, channel=name)
+    channel, real, lost = KeepingChannel(name), leaving_store.mark, list[set[int]]()
+
+    async def mark_and_lose_the_answer(*given: Any, **named: Any) -> set[int]:
+        marked = await real(*given, **named)
+        if marked and not lost:
+            lost.append(marked)
+            raise psycopg.OperationalError
+        return marked
+
+    monkeypatch.setattr(leaving_store, "mark", mark_and_lose_the_answer)
+    sender = dispatcher(runtime, channel)
+    with pytest.raises(psycopg.OperationalError):
+        await asyncio.wait_for(sender.run(), 10)
+    assert lost == [set(planned)]
+    assert await states(conn) == {"marked": 20}
+    async with dispatching(sender):
+        await until_states(conn, {"accepted": 20})
+    assert channel.sent == planned
+    assert await value(conn, "SELECT max(unconfirmed) FROM deliveries") == 0
+    assert await value(conn, "SELECT count(*) FROM attempts") == 0
 
 
 async def test_a_stop_gives_back_every_mail_that_has_not_begun_to_leave(runtime: Runtime, conn: Connection) -> None:

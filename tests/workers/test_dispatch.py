@@ -17,7 +17,7 @@ import pytest
 from channels.base import Accepted, Busy, ChannelName, Message, Misconfigured, Refused, Result, Unconfirmed
 from channels.email import EmailChannel
 from sos.database import Connection, run, value
-from sos.ledger import hold_store, leaving_store, steps, store
+from sos.ledger import hold_store, steps, store
 from sos.ledger.delivery import Due, HoldScope
 from sos.runtime import Runtime
 from tests.make import ACTION, make_runtime, plan_deliveries
@@ -378,33 +378,6 @@ async def test_whoever_judges_first_waves_is_told_when_all_is_settled(runtime: R
     async with dispatching(sender), asyncio.timeout(10):
         await sender.through.wait()
         assert await states(conn) == {"accepted": 40}
-
-
-@pytest.mark.parametrize("name", [ChannelName.EMAIL, TELEGRAM])
-async def test_marks_whose_answer_was_lost_are_taken_back_as_if_they_had_not_been(
-    runtime: Runtime, conn: Connection, monkeypatch: pytest.MonkeyPatch, name: ChannelName
-) -> None:
-    planned = await plan_deliveries(conn, 20, channel=name)
-    channel, real, lost = KeepingChannel(name), leaving_store.mark, list[set[int]]()
-
-    async def mark_and_lose_the_answer(*given: object, **named: object) -> set[int]:
-        marked = await real(*given, **named)  # type: ignore[arg-type]
-        if marked and not lost:
-            lost.append(marked)
-            raise psycopg.OperationalError
-        return marked
-
-    monkeypatch.setattr(leaving_store, "mark", mark_and_lose_the_answer)
-    sender = dispatcher(runtime, channel)
-    with pytest.raises(psycopg.OperationalError):
-        await asyncio.wait_for(sender.run(), 10)
-    assert lost == [set(planned)]
-    assert await states(conn) == {"marked": 20}
-    async with dispatching(sender):
-        await until_states(conn, {"accepted": 20})
-    assert channel.sent == planned
-    assert await value(conn, "SELECT max(unconfirmed) FROM deliveries") == 0
-    assert await value(conn, "SELECT count(*) FROM attempts") == 0
 
 
 @pytest.mark.parametrize("name", [ChannelName.EMAIL, TELEGRAM])
