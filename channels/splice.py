@@ -39,7 +39,9 @@ class Body:
             if _AS_IT_IS.fullmatch(word):
                 encoded[name, False] = encoded[name, True] = word.encode()
             else:
-                encoded[name, False], encoded[name, True] = _word(word), _word(escape(word))
+                plain, marked_up = _word(word), escape(word)
+                encoded[name, False] = plain
+                encoded[name, True] = plain if marked_up == word else _word(marked_up)
         filled = [*self.pieces]
         for place, slot in self.places:
             filled[place] = encoded[slot]

@@ -10,7 +10,7 @@ from sos.endorsements.endorsement import Answer
 from sos.endorsements.store import standing_answer
 from sos.ledger.delivery import Due
 from sos.messages import Links, make_mold
-from sos.outreach.messages import letterbox, names_for
+from sos.outreach.messages import Names, letterbox
 from sos.outreach.store import recipients
 from sos.runtime import Runtime
 
@@ -18,7 +18,7 @@ from sos.runtime import Runtime
 async def render_reply(runtime: Runtime, conn: Connection, deliveries: Sequence[Due]) -> Mapping[int, Message]:
     """Each answer's kind names its text: signed, already, unsure, ended, stopped."""
     by_id = {one.id: one for one in deliveries}
-    links = Links(runtime.keys, runtime.settings)
+    links, names = Links(runtime.keys, runtime.settings), Names(runtime.keys)
     messages: dict[int, Message] = {}
     for row in await recipients(conn, list(by_id)):
         delivery = by_id[row.delivery]
@@ -26,9 +26,9 @@ async def render_reply(runtime: Runtime, conn: Connection, deliveries: Sequence[
         mold = make_mold(
             runtime.templates, delivery.kind, delivery.language, delivery.channel, title=text.title if text else ""
         )
-        names = names_for(runtime, row, delivery.language, delivery.channel)
+        own = names.of(row, delivery.language, delivery.channel)
         given = await standing_answer(conn, delivery.about, UUID(row.contact_id))
         if given and given.answer is Answer.SIGN_INDIVIDUALLY:
-            names["organisation"] = names["name"]  # who has signed: she herself, not the organisation
-        messages[row.delivery] = mold.fill(letterbox(runtime, row), names, links=links)
+            own["organisation"] = own["name"]  # who has signed: she herself, not the organisation
+        messages[row.delivery] = mold.fill(letterbox(runtime, row), own, links=links)
     return messages

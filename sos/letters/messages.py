@@ -16,7 +16,7 @@ from sos.letters.letter import Letter
 from sos.letters.steps import open_pdf
 from sos.members.sealed import open_address
 from sos.messages import DISCREET, Letterbox, Links, Mold, make_mold
-from sos.outreach.messages import letterbox, names_for
+from sos.outreach.messages import Names, letterbox
 from sos.outreach.store import recipients
 from sos.runtime import Runtime
 from sos.texts import Templates, isolate
@@ -67,7 +67,7 @@ async def render_thanks(runtime: Runtime, conn: Connection, deliveries: Sequence
     """The news to those who signed: their letter was sent."""
     by_id = {one.id: one for one in deliveries}
     asked_by = await store.asked_by(conn, list(by_id))
-    links = Links(runtime.keys, runtime.settings)
+    links, names = Links(runtime.keys, runtime.settings), Names(runtime.keys)
     molds: dict[tuple[UUID, str, ChannelName, bool], Mold] = {}
     messages: dict[int, Message] = {}
     for row in await recipients(conn, list(by_id)):
@@ -77,7 +77,7 @@ async def render_thanks(runtime: Runtime, conn: Connection, deliveries: Sequence
             molds[key] = await _thanks(runtime, conn, delivery, is_discreet=key[-1])
         # Her own page still shows what she signed; the link is the one by which she was asked.
         own = {"link": links.sign(asked_by[row.delivery])} if row.delivery in asked_by else {}
-        own |= names_for(runtime, row, delivery.language, delivery.channel)
+        own |= names.of(row, delivery.language, delivery.channel)
         messages[row.delivery] = molds[key].fill(letterbox(runtime, row), own, links=links)
     return messages
 

@@ -18,6 +18,7 @@ from sos.outreach import store
 from sos.outreach.store import RecipientRow
 from sos.runtime import Runtime
 from sos.texts import LANGUAGES, TURNING, moment
+from sos.vault import KeyFile
 
 SMS_NAME_UNITS = 60  # of UTF-16: where an SMS has to cut a name
 # As long as a contact's own words can become, and in letters that cost the whole SMS its short alphabet, so that a
@@ -76,6 +77,7 @@ class Writing:
         self._texts = texts
         self._replaced = replaced
         self._links = Links(runtime.keys, runtime.settings)
+        self._names = Names(runtime.keys)
         self._molds: dict[tuple[str, ChannelName, bool, str, str], Mold] = {}
 
     def write(self, due: Due, row: RecipientRow) -> Message:
@@ -86,7 +88,7 @@ class Writing:
         key = (due.language, due.channel, is_discreet, country, fallback)
         mold = self._molds.get(key) or self._molds.setdefault(key, self._mold(*key))
         link = self._links.sign(due.id)
-        own = names_for(self._runtime, row, due.language, due.channel)
+        own = self._names.of(row, due.language, due.channel)
         own["link"] = own["reference"] = link
         own["code"] = self._links.code(due.id) if due.channel is ChannelName.SMS else ""
         own["deadline"] = moment(self._action.deadline_at, ZoneInfo(row.time_zone), due.language)
@@ -131,14 +133,25 @@ def letterbox(runtime: Runtime, row: RecipientRow) -> Letterbox:
     return Letterbox(row.delivery, open_address(runtime.keys, row.address_id, row.address_sealed))
 
 
-def names_for(runtime: Runtime, row: RecipientRow, language: str, channel: ChannelName) -> dict[str, str]:
-    """What a recipient is called, and her organisation as it writes itself in this language; neither turns a line."""
-    person = TURNING.sub("", open_person(runtime.keys, row.contact_id, row.contact_sealed))
-    names = open_names(runtime.keys, row.member_id, row.member_sealed)
-    organisation = TURNING.sub("", name_in(names, language))
-    if channel is ChannelName.SMS:
-        person, organisation = shorten(person), shorten(organisation)
-    return {"name": person, "organisation": organisation}
+class Names:
+    """What recipients are called; those of a member, which all its contacts share, are opened once."""
+
+    def __init__(self, keys: KeyFile) -> None:
+        self._keys = keys
+        self._members: dict[str, dict[str, str]] = {}
+
+    def of(self, row: RecipientRow, language: str, channel: ChannelName) -> dict[str, str]:
+        """Her name, and her organisation's as it writes itself in this language; neither turns a line."""
+        person = TURNING.sub("", open_person(self._keys, row.contact_id, row.contact_sealed))
+        organisation = TURNING.sub("", name_in(self._of_member(row), language))
+        if channel is ChannelName.SMS:
+            person, organisation = shorten(person), shorten(organisation)
+        return {"name": person, "organisation": organisation}
+
+    def _of_member(self, row: RecipientRow) -> dict[str, str]:
+        if row.member_id not in self._members:
+            self._members[row.member_id] = open_names(self._keys, row.member_id, row.member_sealed)
+        return self._members[row.member_id]
 
 
 def shorten(name: str) -> str:
